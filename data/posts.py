@@ -1,0 +1,48 @@
+"""The words of the domain that every layer speaks: handles, posts and where they came from."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from data.errors import InputError
+
+PostKind = Literal["post", "reply", "quote", "retweet"]
+
+# Letters, digits and the marks that account names of X, Bluesky and Mastodon are made of.
+_HANDLE = re.compile(r"[a-z0-9_][a-z0-9_.\-]{0,63}(?:@[a-z0-9.\-]+)?")
+
+
+def normalise_handle(name: str) -> str:
+    """`" @Some_One "` -> `"some_one"`. Raises InputError for what can't be an account name."""
+    handle = name.strip().removeprefix("@").lower()
+    if not _HANDLE.fullmatch(handle):
+        raise InputError(f"'{name}' is not an account name; give it like @some_one.")
+    return handle
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One thing a person wrote, as its source holds it: `text` is raw, with links and HTML entities."""
+
+    id: str
+    handle: str
+    text: str
+    created_at: datetime | None = None  # aware, UTC
+    kind: PostKind = "post"
+    reply_to_id: str | None = None
+    lang: str | None = None
+    edit_of_id: str | None = None  # the first version's id, where this post was edited
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a corpus came from and what may be done with it; stored with every import."""
+
+    source: str  # a key of data.sources.SOURCES, such as "x-archive"
+    file_name: str
+    file_digest: str  # sha256 of the bytes read, hex
+    imported_at: datetime  # aware, UTC
+    consent: str  # whose word allows this, in words: "owner of the archive", "bundled sample"
+    may_train: bool = True
+    may_publish: bool = False

@@ -1,0 +1,85 @@
+"""Every setting, once: environment variables and `.env`, prefix `MYNAH_`, `__` between the levels.
+
+The object is frozen and handed down from the process's `main`; nothing below reads the environment.
+"""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TrainerSettings(_Section):
+    """How the trainer process works through its queue."""
+
+    lease_seconds: float = Field(30.0, gt=1, description="A run whose trainer is silent this long is taken over.")
+    poll_seconds: float = Field(0.5, gt=0, description="How often an idle trainer looks for work.")
+    attempts: int = Field(3, ge=1, description="How often a run is started before it counts as failed.")
+    threads: int = Field(0, ge=0, description="Processor threads for tuning; 0 takes every core.")
+
+
+class SpeakSettings(_Section):
+    """How voices are loaded and sampled."""
+
+    device: str = Field("auto", pattern="^(auto|cpu|cuda)$", description="auto speaks on CUDA when it is there.")
+    memory_mb: int = Field(1024, ge=64, description="Loaded voices stay within this; the longest unused goes first.")
+    candidates: int = Field(10, ge=1, le=64, description="Candidates made for one answer, as in the reference.")
+    temperature: float = Field(1.0, gt=0, le=5, description="Sampling temperature, as in the reference.")
+    top_p: float = Field(0.95, gt=0, le=1, description="Nucleus size, as in the reference.")
+    max_tokens: int = Field(80, ge=2, le=160, description="Longest answer, in tokens.")
+
+
+class GateSettings(_Section):
+    """What is never said."""
+
+    block_list: tuple[str, ...] = Field((), description='Words never said, as a JSON list: ["word", "two words"].')
+
+
+class ImportSettings(_Section):
+    """Bounds against hostile files."""
+
+    max_member_mb: int = Field(2048, ge=1, description="Largest single file read from an archive, unpacked.")
+    max_ratio: int = Field(200, ge=2, description="Largest ratio of unpacked to packed size; more is a zip bomb.")
+    max_posts: int = Field(500_000, ge=1, description="Most posts taken from one import.")
+
+
+class Settings(BaseSettings):
+    """All of Mynah's settings. Each is described in the README's table, which a test compares with this class."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MYNAH_", env_nested_delimiter="__", env_file=".env", extra="ignore", frozen=True
+    )
+
+    home: Path = Field(Path("var"), description="The folder that holds everything the program writes.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the home folder.")
+    base: str = Field("gpt2", description="Base to tune: a hub id, a local folder, or builtin.")
+    offline: bool = Field(False, description="Never ask the model hub for anything.")
+    log_level: str = Field("WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
+    trainer: TrainerSettings = TrainerSettings()
+    speak: SpeakSettings = SpeakSettings()
+    gates: GateSettings = GateSettings()
+    imports: ImportSettings = ImportSettings()
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.home / 'mynah.db'}"
+
+    @property
+    def voices(self) -> Path:
+        """Finished voices, one folder each, named by their key."""
+        return self.home / "voices"
+
+    @property
+    def runs(self) -> Path:
+        """Run folders: what a tuning child reads and writes."""
+        return self.home / "runs"
+
+    @property
+    def cache(self) -> Path:
+        """Bases compiled for speaking; may be deleted at any time."""
+        return self.home / "cache"

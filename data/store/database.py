@@ -1,0 +1,132 @@
+"""The database underneath the store: its connections, its two kinds of transaction, and its migrations."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, Table, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from data.errors import InputError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_SECONDS = 10.0  # how long a statement waits for another process's write
+_MIGRATION_LOCK = 0x6D796E6168  # "mynah": PostgreSQL's advisory locks are named by a number
+
+
+@dataclass(frozen=True)
+class Database:
+    """Two views of one pool: `engine` locks at its first write, `writer` before its first read.
+
+    A SQLite transaction that reads, and only then writes, fails at once when another process wrote in between;
+    one that starts with BEGIN IMMEDIATE waits for its turn. So whatever reads in order to write uses `writer`.
+    """
+
+    engine: AsyncEngine
+    writer: AsyncEngine
+
+
+def upsert_into(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that has ON CONFLICT, in the connection's dialect."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+@asynccontextmanager
+async def open_database(address: str) -> AsyncIterator[Database]:
+    """Connect and migrate. Raises InputError for a URL or a file that can't be used."""
+    try:
+        url = make_url(address)
+        is_sqlite = url.get_backend_name() == "sqlite"
+        engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS} if is_sqlite else {})
+    except (ImportError, SQLAlchemyError) as error:
+        raise InputError(
+            f"The database URL can't be used ({error}); give one like sqlite+aiosqlite:///folder/mynah.db."
+        ) from error
+    if is_sqlite:
+        await asyncio.to_thread(_prepare_file, url)
+        event.listen(engine.sync_engine, "connect", _on_connect)
+        event.listen(engine.sync_engine, "begin", _on_begin)
+    database = Database(engine, engine.execution_options(writes=True))
+    try:
+        await _migrate(database)
+        yield database
+    finally:
+        await engine.dispose()
+
+
+def _prepare_file(url: URL) -> None:
+    """Make the folder and the file, in write-ahead mode (which stays with the file): readers never wait."""
+    if not url.database or url.database == ":memory:":
+        raise InputError(
+            "The database must be a file, as several processes share it; name one in the database URL."
+        )
+    path = Path(url.database)
+    give_up_at = time.monotonic() + BUSY_SECONDS
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+            # The switch itself does not wait for a process that makes it at the same moment, so ask again.
+            while True:
+                try:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                    break
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                        raise
+                    time.sleep(0.02)
+    except (OSError, sqlite3.Error) as error:
+        raise InputError(
+            f"The database {path} can't be used ({error}); check the file and its folder, or name another one."
+        ) from error
+
+
+def _on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself; _on_begin does
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _on_begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+async def _migrate(database: Database) -> None:
+    try:
+        async with database.writer.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            await connection.run_sync(upgrade_schema)
+    except CommandError:
+        raise InputError(
+            "The database was made by a newer Mynah; update this one, or name another database."
+        ) from None
+    except (OSError, SQLAlchemyError) as error:
+        cause = getattr(error, "orig", error)
+        raise InputError(
+            f"The database can't be opened ({cause}); check that its URL is right and it answers."
+        ) from error
+
+
+def upgrade_schema(connection: Connection, revision: str = "head", folder: Path = MIGRATIONS) -> None:
+    """Apply what is missing, within the caller's transaction: all of it or nothing, one process at a time."""
+    script = ScriptDirectory(folder, version_locations=[folder])
+    context = MigrationContext.configure(
+        connection, opts={"fn": lambda current, _context: script._upgrade_revs(revision, current)}
+    )
+    with Operations.context(context):
+        context.run_migrations()

@@ -1,0 +1,175 @@
+"""Posts, their imports and their corpora's summaries. An import is one transaction: all of it or nothing."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import ColumnElement, MetaData, Table, and_, case, func, insert, or_, select, true, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.schema import CreateTable, DropTable
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
+from data.posts import Post, Provenance
+from data.store.database import Database, upsert_into
+from data.store.tables import imports, post_columns, posts, summaries
+
+_BATCH = 2_000  # posts held in memory at once, about 1 MB
+
+# An import gathers here first: a connection's temporary table locks nobody out, however long the reading takes.
+_incoming = Table("incoming_posts", MetaData(), *post_columns(), prefixes=["TEMPORARY"])
+
+
+@dataclass(frozen=True)
+class Added:
+    """What an import did, in posts (an edited post counts once): `same` were there already, as new or newer."""
+
+    new: int
+    changed: int
+    same: int
+
+
+@dataclass(frozen=True)
+class CorpusSummary:
+    """What the last import of a handle came to: downloaded = retweets + short + kept + what the profile drops."""
+
+    handle: str
+    profile: str
+    downloaded: int
+    retweets: int
+    short: int
+    kept: int
+    characters: int
+    digest: str
+    updated_at: datetime  # aware, UTC
+
+
+class PostStore:
+    """Reached as `store.posts`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(
+        self, handle: str, incoming: Iterable[Post], provenance: Provenance | Callable[[], Provenance]
+    ) -> Added:
+        """Take over what is new or edited later; what raises while iterating leaves the store as it was.
+
+        Posts are read in batches, on the caller's thread, and may be any number. A callable `provenance` is asked
+        after the last post, when the digest of what was read is known.
+        """
+        rows = (_to_row(handle, post) for post in incoming)
+        async with self._database.engine.begin() as connection:
+            await connection.execute(CreateTable(_incoming))
+            gather = _keep_latest(upsert_into(connection, _incoming), _incoming)
+            while batch := list(islice(rows, _BATCH)):
+                await connection.execute(gather, batch)
+            origin = provenance() if callable(provenance) else provenance
+            # From here on others wait. The write comes first: reading first could not be turned into writing.
+            await connection.execute(insert(imports).values(handle=handle, **asdict(origin)))
+            total = await connection.scalar(select(func.count()).select_from(_incoming))
+            known = (
+                await connection.execute(
+                    select(
+                        func.count(), func.sum(case((_supersedes(_incoming.c, posts.c), 1), else_=0))
+                    ).join_from(
+                        _incoming,
+                        posts,
+                        and_(_incoming.c.handle == posts.c.handle, _incoming.c.first_id == posts.c.first_id),
+                    )
+                )
+            ).one()
+            # WHERE true: without it SQLite takes ON CONFLICT for the ON of a join.
+            merge = upsert_into(connection, posts).from_select(
+                list(posts.c.keys()), select(_incoming).where(true())
+            )
+            await connection.execute(_keep_latest(merge, posts))
+            await connection.execute(DropTable(_incoming))
+        there, changed = known[0], known[1] or 0
+        return Added(new=(total or 0) - there, changed=changed, same=there - changed)
+
+    async def posts(self, handle: str) -> list[Post]:
+        """All of a handle's posts, oldest first: by number of the id, which also grows with time."""
+        order = select(posts).where(posts.c.handle == handle).order_by(func.length(posts.c.id), posts.c.id)
+        async with self._database.engine.connect() as connection:
+            return [
+                Post(
+                    id=row.id,
+                    handle=row.handle,
+                    text=row.text,
+                    created_at=row.created_at,
+                    kind=row.kind,
+                    reply_to_id=row.reply_to_id,
+                    lang=row.lang,
+                    edit_of_id=row.edit_of_id,
+                )
+                for row in await connection.execute(order)
+            ]
+
+    async def handles(self) -> list[str]:
+        """The handles that have posts, sorted."""
+        async with self._database.engine.connect() as connection:
+            return list(await connection.scalars(select(posts.c.handle).distinct().order_by(posts.c.handle)))
+
+    async def imports(self, handle: str) -> list[Provenance]:
+        """Every import of the handle, oldest first."""
+        columns = [column for column in imports.c if column.name not in ("id", "handle")]
+        query = select(*columns).where(imports.c.handle == handle).order_by(imports.c.id)
+        async with self._database.engine.connect() as connection:
+            return [Provenance(**row._mapping) for row in await connection.execute(query)]
+
+    async def save_summary(self, summary: CorpusSummary) -> None:
+        """Replaces the handle's earlier one."""
+        values = asdict(summary)
+        async with self._database.writer.begin() as connection:
+            statement = upsert_into(connection, summaries).values(values)
+            await connection.execute(
+                statement.on_conflict_do_update(index_elements=[summaries.c.handle], set_=values)
+            )
+
+    async def summaries(self) -> list[CorpusSummary]:
+        """One for each imported handle, by handle."""
+        async with self._database.engine.connect() as connection:
+            rows = await connection.execute(select(summaries).order_by(summaries.c.handle))
+            return [CorpusSummary(**row._mapping) for row in rows]
+
+    async def summary(self, handle: str) -> CorpusSummary | None:
+        """None for a handle that was never imported."""
+        async with self._database.engine.connect() as connection:
+            row = (await connection.execute(select(summaries).where(summaries.c.handle == handle))).first()
+            return CorpusSummary(**row._mapping) if row else None
+
+
+def _to_row(handle: str, post: Post) -> dict[str, Any]:
+    return {
+        "handle": handle,
+        "first_id": post.edit_of_id or post.id,
+        "id": post.id,
+        "text": post.text,
+        "created_at": post.created_at,
+        "kind": post.kind,
+        "reply_to_id": post.reply_to_id,
+        "lang": post.lang,
+        "edit_of_id": post.edit_of_id,
+    }
+
+
+_Columns = ReadOnlyColumnCollection[str, ColumnElement[Any]]
+
+
+def _supersedes(candidate: _Columns, present: _Columns) -> ColumnElement[bool]:
+    """A later version, or the same one with another text. Length before text compares decimal ids as numbers."""
+    return or_(
+        tuple_(func.length(candidate["id"]), candidate["id"]) > tuple_(func.length(present["id"]), present["id"]),
+        and_(candidate["id"] == present["id"], candidate["text"] != present["text"]),
+    )
+
+
+def _keep_latest(statement: sqlite.Insert | postgresql.Insert, table: Table) -> sqlite.Insert | postgresql.Insert:
+    excluded = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=[table.c.handle, table.c.first_id],
+        set_={column.name: excluded[column.name] for column in table.c if not column.primary_key},
+        where=_supersedes(excluded, table.c),
+    )

@@ -1,0 +1,78 @@
+"""The record of what voices said, and counts of what the gates kept them from saying."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import func, insert, select
+
+from data.store.database import Database, upsert_into
+from data.store.tables import rejections, replies
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Text that passed every gate and was said, with the voice and seed that made it and where it was said."""
+
+    id: int
+    voice_key: str
+    prompt: str
+    text: str
+    seed: int
+    front: str  # "terminal", "discord" ...
+    created_at: datetime  # aware, UTC
+
+
+class ReplyLog:
+    """Reached as `store.replies`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, voice_key: str, prompt: str, text: str, seed: int, front: str) -> int:
+        """Record a reply; gives its number."""
+        values = {
+            "voice_key": voice_key,
+            "prompt": prompt,
+            "text": text,
+            "seed": seed,
+            "front": front,
+            "created_at": datetime.now(UTC),
+        }
+        async with self._database.writer.begin() as connection:
+            entered = await connection.execute(insert(replies).values(values).returning(replies.c.id))
+            return int(entered.scalar_one())
+
+    async def recent(self, voice_key: str | None = None, limit: int = 50) -> list[Reply]:
+        """The last replies of a voice, or of all, newest first."""
+        query = select(replies).order_by(replies.c.id.desc()).limit(limit)
+        if voice_key is not None:
+            query = query.where(replies.c.voice_key == voice_key)
+        async with self._database.engine.connect() as connection:
+            return [Reply(**row._mapping) for row in await connection.execute(query)]
+
+    async def count_rejections(self, voice_key: str, by_reason: Mapping[str, int]) -> None:
+        """Add to the counts; a `Counter` will do."""
+        rows = [
+            {"voice_key": voice_key, "reason": reason, "count": count}
+            for reason, count in sorted(by_reason.items())
+        ]
+        if not rows:
+            return
+        async with self._database.writer.begin() as connection:
+            statement = upsert_into(connection, rejections)
+            await connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=[rejections.c.voice_key, rejections.c.reason],
+                    set_={"count": rejections.c.count + statement.excluded["count"]},
+                ),
+                rows,
+            )
+
+    async def rejections(self, voice_key: str | None = None) -> dict[str, int]:
+        """Candidates rejected by reason, of one voice or of all."""
+        query = select(rejections.c.reason, func.sum(rejections.c.count)).group_by(rejections.c.reason)
+        if voice_key is not None:
+            query = query.where(rejections.c.voice_key == voice_key)
+        async with self._database.engine.connect() as connection:
+            return {reason: int(total) for reason, total in await connection.execute(query)}

@@ -1,0 +1,38 @@
+"""The store as the processes hold it: its four parts over one database, and the right to be forgotten."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from data.store.database import Database, open_database
+from data.store.forget import Forgotten, forget
+from data.store.post_store import PostStore
+from data.store.reply_log import ReplyLog
+from data.store.run_queue import RunQueue
+from data.store.voice_store import VoiceStore
+
+
+class Store:
+    """Everything remembered. Safe to use from several tasks, and its file from several processes, at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.posts = PostStore(database)
+        self.runs = RunQueue(database)
+        self.voices = VoiceStore(database)
+        self.replies = ReplyLog(database)
+
+    async def forget(self, handle: str) -> Forgotten:
+        """Delete every row that involves the handle, its cyborgs' too; the caller deletes the folders named in
+        the receipt. A run at work is gone as well: its trainer's next heartbeat says "cancel".
+        """
+        return await forget(self._database, handle)
+
+
+@asynccontextmanager
+async def open_store(url: str) -> AsyncIterator[Store]:
+    """The store behind a SQLAlchemy URL: makes the folder, applies migrations, disconnects at the end.
+
+    Raises InputError where the database can't be used.
+    """
+    async with open_database(url) as database:
+        yield Store(database)

@@ -1,0 +1,153 @@
+"""The tables as the newest migration leaves them; a test compares the two.
+
+Times are stored in UTC. Leases and beats are `time.time()` seconds, as they are compared and never shown.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware time, kept as UTC: SQLite drops the zone of what it stores, so it is put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def post_columns() -> list[Column[object]]:
+    """A post, keyed by its handle and its first version's id; `id` is the version that is kept."""
+    return [
+        Column("handle", String, primary_key=True),
+        Column("first_id", String, primary_key=True),
+        Column("id", String, nullable=False),
+        Column("text", Text, nullable=False),
+        Column("created_at", UtcTime),
+        Column("kind", String, nullable=False),
+        Column("reply_to_id", String),
+        Column("lang", String),
+        Column("edit_of_id", String),
+    ]
+
+
+ACTIVE = text("state IN ('queued', 'running')")  # as text, so that index and ON CONFLICT name it letter by letter
+
+metadata = MetaData()
+
+posts = Table("posts", metadata, *post_columns(), sqlite_with_rowid=False)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("handle", String, nullable=False, index=True),
+    Column("source", String, nullable=False),
+    Column("file_name", String, nullable=False),
+    Column("file_digest", String, nullable=False),
+    Column("imported_at", UtcTime, nullable=False),
+    Column("consent", String, nullable=False),
+    Column("may_train", Boolean, nullable=False),
+    Column("may_publish", Boolean, nullable=False),
+)
+
+summaries = Table(
+    "summaries",
+    metadata,
+    Column("handle", String, primary_key=True),
+    Column("profile", String, nullable=False),
+    Column("downloaded", Integer, nullable=False),
+    Column("retweets", Integer, nullable=False),
+    Column("short", Integer, nullable=False),
+    Column("kept", Integer, nullable=False),
+    Column("characters", Integer, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("voice_key", String, nullable=False),
+    Column("handles", JSON, nullable=False),
+    Column("base", String, nullable=False),
+    Column("recipe", JSON, nullable=False),
+    Column("state", String, nullable=False),
+    Column("progress", JSON, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("max_attempts", Integer),  # as the trainer that claimed it last has it
+    Column("worker", String),
+    Column("lease_until", Double),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("error", Text),
+    Column("requested_by", String, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("started_at", UtcTime),
+    Column("finished_at", UtcTime),
+    # One voice is never trained twice at once, whoever asks.
+    Index("one_active_run", "voice_key", unique=True, sqlite_where=ACTIVE, postgresql_where=ACTIVE),
+    sqlite_autoincrement=True,  # a forgotten run's number is never given to another
+)
+
+trainers = Table(
+    "trainers",
+    metadata,
+    Column("worker", String, primary_key=True),
+    Column("pid", Integer, nullable=False),
+    Column("beat_at", Double, nullable=False),
+)
+
+voices = Table(
+    "voices",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("name", String, nullable=False, index=True),
+    Column("handles", JSON, nullable=False),
+    Column("base", String, nullable=False),
+    Column("held_out_loss_before", Double, nullable=False),
+    Column("held_out_loss", Double, nullable=False),
+    Column("record", JSON, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+replies = Table(
+    "replies",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("voice_key", String, nullable=False, index=True),
+    Column("prompt", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("front", String, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("voice_key", String, primary_key=True),
+    Column("reason", String, primary_key=True),
+    Column("count", Integer, nullable=False),
+)
