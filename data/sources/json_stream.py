@@ -1,0 +1,153 @@
+"""The entries of a huge JSON list, or JSON values one after the other, with the memory of a few of them.
+
+The standard library's decoder reads one entry at a time out of a sliding window. (ijson was measured and rejected:
+its C backend, 3.6.0, crashes the process on an integer of 5,000 digits and fails a whole file on half an emoji.)
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from data.errors import InputError
+
+MAX_ENTRY = 1 << 20  # characters; the longest post X takes has 25,000
+_STEP = 1 << 18  # bytes
+_SPACE = re.compile(r"\s*")
+# `window.YTD.tweets.part0 = `, `Grailbird.data.tweets_2013_06 = `, `var user_details = `
+_ASSIGNMENT = re.compile(r"\s*(?:var\s+)?([\w.]{1,200})\s*=\s*")
+# Numbers with a point or an exponent stay text: an id must never pass through a float.
+_DECODER = json.JSONDecoder(parse_float=str, parse_constant=str)
+
+
+def assigned_name(head: bytes) -> str | None:
+    """The JavaScript name that a file's first bytes assign to, such as `window.YTD.tweets.part0`, if they do."""
+    match = _ASSIGNMENT.match(head.decode("utf-8-sig", "replace"))
+    return match.group(1) if match else None
+
+
+def as_object(value: object) -> dict[str, Any]:
+    """The value if it is a JSON object, an empty one otherwise."""
+    return value if isinstance(value, dict) else {}
+
+
+def entries(stream: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
+    """The objects of the list in `stream`, or the objects themselves where no list is around them (JSON lines).
+
+    A JavaScript assignment before and a semicolon after are cut. The stream is read to its end and closed.
+    Raises InputError, with `name` in it, for anything that is not such JSON in UTF-8, is cut off, nested deeply,
+    or has an entry that is no object or is above MAX_ENTRY.
+    """
+    with stream:
+        window = _Window(stream, name)
+        window.skip(_ASSIGNMENT)
+        if not window.next():
+            raise InputError(f"{name} is empty.")
+        if window.next() not in "[{":
+            raise InputError(f"{name} does not begin as JSON does; give the file as it was downloaded.")
+        yield from _elements(window) if window.next() == "[" else _lines(window)
+
+
+def _lines(window: "_Window") -> Iterator[dict[str, Any]]:
+    while window.next():
+        yield window.take_object()
+
+
+def _elements(window: "_Window") -> Iterator[dict[str, Any]]:
+    window.closing = "]"
+    window.take("[")
+    while window.next() != "]":
+        yield window.take_object()
+        if window.next() != "]":
+            window.take(",")
+    window.take("]")
+    if window.next() == ";":
+        window.take(";")
+    if window.next():
+        raise window.refusal()
+
+
+def small_object(stream: BinaryIO, name: str) -> dict[str, Any]:
+    """The one object, or the first of the list, in a small file such as account.js; empty where there is none."""
+    return next(entries(stream, name), {})
+
+
+class _Window:
+    """The part of the text that is being looked at; what was taken is forgotten when more is read."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self.closing = "}"  # what a whole file ends with
+        self._stream = stream
+        self._name = name
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        self._text = ""
+        self._at = 0
+        self._objects = 0
+        self._ended = False
+        self._read_more()
+
+    def skip(self, pattern: re.Pattern[str]) -> None:
+        """Pass over a pattern that lies at the very start, within the first piece read."""
+        if match := pattern.match(self._text, self._at):
+            self._at = match.end()
+
+    def next(self) -> str:
+        """The next character that is not white space, without taking it; empty at the end."""
+        while True:
+            space = _SPACE.match(self._text, self._at)
+            assert space is not None
+            self._at = space.end()
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if self._ended:
+                return ""
+            self._read_more()
+
+    def take(self, character: str) -> None:
+        """Pass over this character. Raises InputError where it is not the next."""
+        if self.next() != character:
+            raise self.refusal()
+        self._at += 1
+
+    def take_object(self) -> dict[str, Any]:
+        """Decode one JSON object and pass over it."""
+        while self._text.startswith("{", self._at):
+            try:
+                value, end = _DECODER.raw_decode(self._text, self._at)
+            except RecursionError:
+                raise InputError(
+                    f"{self._name} is nested deeper than any post; it is not a file of posts."
+                ) from None
+            except ValueError:
+                if self._ended or len(self._text) - self._at > MAX_ENTRY:
+                    raise self.refusal() from None
+            else:
+                self._at = end
+                self._objects += 1
+                return as_object(value)
+            self._read_more()
+        raise self.refusal()
+
+    def refusal(self) -> InputError:
+        """Why this can't be read on."""
+        if len(self._text) - self._at > MAX_ENTRY:
+            return InputError(
+                f"{self._name} holds an entry above {MAX_ENTRY >> 20} MB or damaged text after entry "
+                f"{self._objects:,}; no post is that long, so export it again."
+            )
+        if self._ended and not self._text.rstrip("; \t\r\n").endswith(self.closing):
+            return InputError(f"{self._name} is cut off after entry {self._objects:,}; download or copy it again.")
+        return InputError(
+            f"{self._name} is damaged, or no list of posts, after entry {self._objects:,}; "
+            "download or export it again."
+        )
+
+    def _read_more(self) -> None:
+        piece = self._stream.read(_STEP)
+        self._ended = not piece
+        try:
+            self._text = self._text[self._at :] + self._decoder.decode(piece, final=self._ended)
+        except UnicodeDecodeError:
+            raise InputError(f"{self._name} is not UTF-8 text, or is damaged; export it again as UTF-8.") from None
+        self._at = 0
