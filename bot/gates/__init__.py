@@ -1,0 +1,77 @@
+"""The one gate of every front: nothing leaves the program that did not pass here.
+
+A voice's candidates go through `judge`, which speaks the neutral mention, cuts unfinished ones back to their last
+sentence, asks `Gates.check` about each, and counts every rejection by its reason.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from bot.copies import CopyIndex, Copying
+from bot.gates.blocked import BlockList
+from bot.gates.live import find_live
+from bot.gates.reason import Reason
+from bot.gates.shape import is_empty, is_repeating, trim
+from bot.mentions import speak_mentions
+from data.likeness import normalise
+
+__all__ = ["BlockList", "Candidate", "Gates", "Reason", "judge", "speak_mentions", "trim"]
+
+_COPIES: dict[Copying, Reason] = {
+    "exact": Reason.COPY_EXACT,
+    "run": Reason.COPY_RUN,
+    "near": Reason.COPY_NEAR,
+}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A whole text that a voice proposes, the `opening` it was given included."""
+
+    text: str
+    finished: bool = True  # False where the voice was stopped at its longest
+    opening: str = ""
+    seed: int = 0  # what drew it
+
+
+class Gates:
+    """What one voice may say: its training posts must not be copied, the operator's block list holds for all."""
+
+    def __init__(self, copies: CopyIndex, block_list: BlockList) -> None:
+        self._copies = copies
+        self._block_list = block_list
+
+    def check(self, text: str, finished: bool = True, opening: str = "") -> Reason | None:
+        """The reason why `text`, exactly as it would be sent, may not be said; None if it may."""
+        if is_empty(text, opening):
+            return Reason.EMPTY
+        if live := find_live(text):
+            return live
+        if not finished and trim(text) != text:
+            return Reason.CUT
+        if is_repeating(text):
+            return Reason.REPEATING
+        if self._block_list.blocks(text):
+            return Reason.BLOCKED
+        copying = self._copies.copied(text, opening)
+        return _COPIES[copying] if copying else None
+
+
+def judge(candidates: Iterable[Candidate], gates: Gates) -> tuple[list[Candidate], Counter[Reason]]:
+    """The candidates that may be said, as they may be said, no two alike, and how many fell for which reason."""
+    passed: dict[str, Candidate] = {}
+    rejected: Counter[Reason] = Counter()
+    for candidate in candidates:
+        text = speak_mentions(candidate.text).strip()
+        opening = speak_mentions(candidate.opening)
+        if not candidate.finished:
+            text = trim(text) or text
+        reason = gates.check(text, candidate.finished, opening)
+        if reason is None and normalise(text) in passed:
+            reason = Reason.REPEATING
+        if reason is None:
+            passed[normalise(text)] = replace(candidate, text=text, opening=opening)
+        else:
+            rejected[reason] += 1
+    return list(passed.values()), rejected

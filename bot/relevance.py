@@ -1,0 +1,126 @@
+"""Keeping to the topic: which candidate answers a prompt best, and how to begin so that a voice stays on it.
+
+A small lexical measure, deterministic and without a model: words count by how rare they are in the voice's posts.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from math import log
+
+from data.likeness import normalise
+
+# What candidates are measured by, summing to 1: shared words first, then parts of words, then form.
+_WORDS_WEIGHT, _PARTS_WEIGHT, _FORM_WEIGHT = 0.6, 0.25, 0.15
+_GOOD_LENGTH = range(5, 41)  # words; shorter says little, longer wanders
+_SHORTEST_STEM = 3  # letters that must be left of a word when its ending goes
+_ENDINGS = ("ings", "ing", "ies", "ed", "es", "s", "ly", "y")
+
+# Words that ask, bind or point: they say nothing about the topic, however rare a voice uses them.
+_ASKING_AND_BINDING = """
+a about after again all also always am an and any anyone anything are arent as ask at be because been before
+being best both but by can cant come could did didnt do does doesnt doing dont even ever every everyone
+everything feel few for from get give go going gonna good got great had has have havent he hello her here
+hes hey hi him his how i id if ill im in into is isnt it its ive just know let lets like lot made make many
+may maybe me mean more most much must my need never new no nor not nothing now of off oh ok okay on once one
+only or other our out over people please put really right said same say see she should so some someone
+something still such sure take talk tell than thank thanks that thats the their them then there these they
+theyre thing things think this those thought thoughts to today together too two under until up us user very
+want was wasnt way we well were what whats when where which while who whos why will with wont would yeah yes
+yet you youd youll your youre yours
+"""
+_FUNCTION_WORDS = frozenset(_ASKING_AND_BINDING.split())
+# Whose thing a prompt talks of, as the voice would say it: "your fog" is "my fog" to the one who answers.
+_TURNED = {"your": "my", "my": "your", "the": "the", "our": "our", "this": "this"}
+
+_POSSESSIVE = re.compile(r"['\u2019]s\b")
+
+
+class Relevance:
+    """Knows the words of one voice's posts."""
+
+    def __init__(self, posts: Sequence[str]) -> None:
+        self._posts = max(1, len(posts))
+        self._frequency: Counter[str] = Counter()
+        self._before: Counter[tuple[str, str]] = Counter()  # (determiner, stem) as the voice pairs them
+        for post in posts:
+            words = normalise(post).split()
+            self._frequency.update({_stem(word) for word in words})
+            self._before.update((first, _stem(second)) for first, second in pairwise(words) if first in _TURNED)
+
+    def score(self, prompt: str, text: str) -> float:
+        """How well `text` answers `prompt`, 0 to 1; a prompt without a topic leaves only the form to judge."""
+        asked = {_stem(word) for word in _content_words(prompt)}
+        words = normalise(text).split()
+        said = {_stem(word) for word in words}
+        total = sum(self._weight(stem) for stem in asked)
+        shared = sum(self._weight(stem) for stem in asked & said) / total if total else 0.0
+        parts = _trigrams(asked)
+        alike = len(parts & _trigrams(said)) / len(parts) if parts else 0.0
+        ends_well = bool(re.search(r"[.!?\u2026\u3002\uff01\uff1f\"\u201d)]$|[^\w\s,;:\-]$", text.rstrip()))
+        form = 0.5 * (len(words) in _GOOD_LENGTH) + 0.5 * ends_well
+        return _WORDS_WEIGHT * shared + _PARTS_WEIGHT * alike + _FORM_WEIGHT * form
+
+    def rank(self, prompt: str, texts: Sequence[str]) -> list[int]:
+        """Positions in `texts`, best answer first; equals keep their order."""
+        scores = [self.score(prompt, text) for text in texts]
+        return sorted(range(len(texts)), key=lambda position: -scores[position])
+
+    def topics(self, prompt: str) -> list[str]:
+        """The words a prompt is about: the voice's own first, of those the things ("the fog"), then the rarest."""
+
+        def place(word: str) -> tuple[bool, bool, float]:
+            stem = _stem(word)
+            return not self._frequency[stem], not self._determiners(prompt, word), -self._weight(stem)
+
+        return sorted(dict.fromkeys(_content_words(prompt)), key=place)
+
+    def openings(self, prompt: str, most: int = 4) -> list[str]:
+        """Ways to begin an answer, the free one (`""`) first: `["", "The fog", "Fog", "My fog"]`.
+
+        A voice only continues text, so a topic at its start is what keeps it there. Determiners are those that the
+        prompt or the voice's own posts put before the word. Names keep their capital and get no determiner.
+        """
+        found = [""]
+        prompt = _POSSESSIVE.sub("", prompt)
+        spelled = {normalise(word): word for word in re.findall(r"[^\W_]+", prompt)}
+        for topic in self.topics(prompt):
+            word = spelled.get(topic, topic)
+            if word[0].isupper() and not prompt.lstrip().startswith(word):
+                found.append(word)
+                continue
+            things = [f"{before.capitalize()} {word.lower()}" for before in self._determiners(prompt, topic)]
+            found += [*things[:1], word.capitalize() if word.islower() else word, *things[1:2]]
+        return list(dict.fromkeys(found))[:most]
+
+    def _determiners(self, prompt: str, topic: str) -> list[str]:
+        """What may stand before a topic: as the prompt has it, turned round, then as the voice mostly has it."""
+        pairs = pairwise(normalise(prompt).split())
+        asked = [_TURNED[before] for before, word in pairs if word == topic and before in _TURNED]
+        used = {before: self._before[before, _stem(topic)] for before in _TURNED}
+        usual = sorted((before for before in used if used[before]), key=lambda before: -used[before])
+        return list(dict.fromkeys(asked + usual))
+
+    def _weight(self, stem: str) -> float:
+        """Inverse document frequency, from about 0.7 for a word of every post up; unknown words weigh most."""
+        return log(1 + self._posts / (1 + self._frequency[stem]))
+
+
+def _content_words(text: str) -> list[str]:
+    words = normalise(_POSSESSIVE.sub("", text)).split()
+    return [word for word in words if word not in _FUNCTION_WORDS and len(word) > 1]
+
+
+def _stem(word: str) -> str:
+    """`lamps`, `lamp` -> `lamp`; `foggy`, `fog` -> `fog`. Crude, but the same for both sides of a comparison."""
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
+            word = word.removesuffix(ending)
+            break
+    return word[:-1] if len(word) > _SHORTEST_STEM and word[-1] == word[-2] else word
+
+
+def _trigrams(stems: set[str]) -> set[str]:
+    padded = [f" {stem} " for stem in stems]
+    return {stem[start : start + 3] for stem in padded for start in range(len(stem) - 2)}
