@@ -1,0 +1,86 @@
+"""A base from text files: small, complete, resumable, and no document of the held-out part is learned from."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from tests.posts import texts
+from trainer.bases import resolve_base
+from trainer.pretrain import PretrainPlan, PretrainProgress, TextSource, documents, pretrain, rate_at
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> PretrainPlan:
+    posts = tmp_path / "posts.jsonl.zst"
+    lines = "".join(json.dumps({"text": text}) + "\n" for text in texts(1500))
+    posts.write_bytes(zstandard.ZstdCompressor().compress(lines.encode()))
+    prose = tmp_path / "prose.txt"
+    prose.write_text(
+        "\n\n".join(f"{one} {two}\n{one}" for one, two in zip(texts(1500, 1), texts(1500, 2), strict=True))
+    )
+    return PretrainPlan(
+        sources=(TextSource(posts, 0.6), TextSource(prose, 0.4)),
+        minutes=0.05,
+        layers=1,
+        width=32,
+        heads=2,
+        block_size=32,
+        vocabulary=400,
+        warmup_steps=5,
+    )
+
+
+def test_a_base_is_made_and_can_be_tuned_from(plan: PretrainPlan, tmp_path: Path) -> None:
+    folder = pretrain(plan, tmp_path / "out", lambda sentence, share: None)
+    base = resolve_base(str(folder))
+    assert base.context == 32
+    record = json.loads((folder / "pretraining.json").read_text())
+    assert record["parameters"] == base.parameters
+    # 8 bits would be no model at all; a few seconds on a few words do better.
+    assert record["held_out_bits_per_byte"]["posts"] < 5
+
+
+def test_a_stopped_pretraining_goes_on(plan: PretrainPlan, tmp_path: Path) -> None:
+    class Stopped(BaseException):
+        pass
+
+    sentences: list[str] = []
+
+    def stop(sentence: str, share: float) -> None:
+        sentences.append(sentence)
+        if share > 0.5:
+            raise Stopped
+
+    quick = replace(plan, checkpoint_seconds=0.0)
+    with pytest.raises(Stopped):
+        pretrain(quick, tmp_path / "out", stop)
+    reached = max(int(s.split()[1].strip(",")) for s in sentences if s.startswith("step"))
+    seen: list[str] = []
+    pretrain(quick, tmp_path / "out", lambda sentence, share: seen.append(sentence))
+    steps = [int(s.split()[1].strip(",")) for s in seen if s.startswith("step")]
+    assert "training the tokenizer" not in seen
+    assert steps[0] >= reached
+
+
+def test_books_are_cut_into_paragraphs_and_white_space_is_joined(tmp_path: Path) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text(
+        "I\n\nIt was a dark\nand  foggy night at the lamp.\n\nShort\n\nThe gull had seen it all before."
+    )
+    assert list(documents(book)) == [
+        "It was a dark and foggy night at the lamp.",
+        "The gull had seen it all before.",
+    ]
+
+
+def test_the_rate_warms_up_stays_and_falls() -> None:
+    plan = PretrainPlan((), minutes=1, warmup_steps=10, cooldown_share=0.5, learning_rate=1.0)
+    rates = [
+        rate_at(plan, PretrainProgress(step, seconds)) for step, seconds in ((0, 0), (50, 20), (90, 45), (99, 60))
+    ]
+    assert rates == pytest.approx([0.1, 1.0, 0.5, 0.0])

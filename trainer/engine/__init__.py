@@ -1,0 +1,74 @@
+"""The seam behind which voices speak: `Engine.load` and `Speaker.speak`. Text in, text out; it knows no chat.
+
+Two implementations stand behind it: OpenVINO on the CPU (no torch in the process) and torch on CUDA.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+from trainer.voice import Voice
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to draw. The defaults are the reference's: temperature 1.0, top_p 0.95."""
+
+    temperature: float = 1.0
+    top_p: float = 0.95
+    max_tokens: int = 80
+    min_tokens: int = 2
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line to continue. Its seed alone decides the draw, whatever else is in the batch."""
+
+    opening: str
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """What the model wrote after a prompt; `finished` is False where it was cut at `max_tokens`."""
+
+    text: str
+    finished: bool
+
+
+class Speaker(Protocol):
+    """One loaded voice. Calls may block for seconds: keep them off the event loop, one at a time."""
+
+    memory_bytes: int  # what keeping it loaded costs, roughly
+
+    def speak(self, lines: Sequence[Line], sampling: Sampling) -> list[Continuation]:
+        """Continue each line, as one batch. A line's draw depends on its opening and its seed alone; only the last
+        digits of the arithmetic differ with the size of the batch, which may now and then tip a token.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """Something that can load voices."""
+
+    def load(self, voice: Voice) -> Speaker:
+        """Ready a voice. Raises MynahError with a sentence where its files are damaged or missing."""
+        ...
+
+
+def open_engine(device: str, cache: Path) -> Engine:
+    """`cpu`, `cuda`, or `auto` (CUDA when there). Imports only what the chosen engine needs."""
+    if device == "cuda" or (device == "auto" and _cuda_is_there()):
+        from trainer.engine.torch_engine import TorchEngine
+
+        return TorchEngine(device="cuda")
+    from trainer.engine.openvino_engine import OpenVinoEngine
+
+    return OpenVinoEngine(cache)
+
+
+def _cuda_is_there() -> bool:
+    """Ask the driver and the installed torch's version: importing torch costs a second and 200 MB."""
+    return Path("/proc/driver/nvidia/version").exists() and "+cpu" not in version("torch")

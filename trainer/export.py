@@ -1,0 +1,80 @@
+"""A voice as a folder of its own that `transformers.pipeline("text-generation", model=folder)` speaks with."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from tokenizers import Tokenizer
+from transformers import GPT2LMHeadModel
+
+from data.errors import InputError
+from trainer.model_folder import write_model_folder
+from trainer.voice import Voice
+
+
+def merged_model(voice: Voice) -> GPT2LMHeadModel:
+    """The voice's whole model in fp32, an adapter merged into its base."""
+    record = voice.record
+    if record.method == "full":
+        return GPT2LMHeadModel.from_pretrained(voice.folder, dtype=torch.float32, use_safetensors=True)
+    base = GPT2LMHeadModel.from_pretrained(record.base_folder, dtype=torch.float32, use_safetensors=True)
+    return PeftModel.from_pretrained(base, str(voice.folder)).merge_and_unload()
+
+
+def export_voice(voice: Voice, folder: Path) -> None:
+    """Write the voice to `folder`, which appears whole or not at all. Raises InputError where it is taken."""
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"'{folder}' exists and is not empty; give a new folder.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        partial.chmod(0o755)
+        tokenizer = Tokenizer.from_file(str(voice.folder / "tokenizer.json"))
+        dtype = torch.float16 if voice.record.method == "full" else torch.float32
+        write_model_folder(partial, merged_model(voice), tokenizer, dtype)
+        (partial / "README.md").write_text(model_card(voice), encoding="utf-8")
+        os.replace(partial, folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def model_card(voice: Voice) -> str:
+    """What the folder is, how it was made and what it must not be used for."""
+    record = voice.record
+    who = " and ".join(f"@{handle}" for handle in record.handles)
+    return f"""---
+language: en
+library_name: transformers
+pipeline_tag: text-generation
+tags: [mynah]
+widget:
+- text: "My dream is"
+---
+
+# {who} (AI parody)
+
+This is a language model that imitates how {who} write{"s" if len(record.handles) == 1 else ""}. What it says is
+made up by a machine: label it so wherever you show it.
+
+| | |
+| --- | --- |
+| base | `{record.base}`, tuned by Mynah ({record.method}) |
+| posts learned from | {record.posts} |
+| held-out loss, nats per token | {record.held_out_loss_before:.3f} before, {record.held_out_loss:.3f} after |
+| made | {record.created_at} |
+
+```python
+from transformers import pipeline
+
+generator = pipeline("text-generation", model="this-folder")
+generator("My dream is", num_return_sequences=5)
+```
+
+Every prompt is given the prefix `<|endoftext|>` by the configuration; the sampling values are in
+`generation_config.json`. The model repeats the biases of its base and of the posts it learned from, and states
+falsehoods with ease.
+"""

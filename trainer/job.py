@@ -1,0 +1,77 @@
+"""A run's folder: what a tuning child finds in it and what it leaves behind.
+
+runs/<id>/job.json                 in: corpora, base, recipe
+runs/<id>/checkpoint.safetensors   to go on from after a kill
+runs/<id>/best.safetensors         the weights with the lowest held-out loss so far
+runs/<id>/voice/                   out: complete once it holds voice.json, which is written last
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from trainer.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class JobCorpus:
+    """One handle's cleaned posts, split."""
+
+    handle: str
+    learn: list[str]
+    held_out: list[str]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything a tuning child needs; it never opens the store."""
+
+    key: str
+    base: str
+    base_folder: str
+    recipe: Recipe
+    corpora: tuple[JobCorpus, ...]
+    threads: int = 0  # 0: every core
+
+    @property
+    def handles(self) -> tuple[str, ...]:
+        return tuple(sorted(corpus.handle for corpus in self.corpora))
+
+    def write(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "job.json", asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path) -> "Job":
+        values: dict[str, Any] = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+        return cls(
+            **{
+                **values,
+                "recipe": Recipe.from_json(values["recipe"]),
+                "corpora": tuple(JobCorpus(**corpus) for corpus in values["corpora"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a tuning stands."""
+
+    step: int
+    steps: int
+    loss: float | None  # nats per token, the last step's
+    held_out_loss: float | None  # nats per token, the last evaluation's
+    tokens_per_second: float
+    eta_seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def write_json(file: Path, values: object) -> None:
+    """Write a JSON file that appears at once or not at all."""
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(values, ensure_ascii=False, indent=1), encoding="utf-8")
+    os.replace(partial, file)

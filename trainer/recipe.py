@@ -1,0 +1,68 @@
+"""What decides how a voice is tuned, and which recipe a base gets when nobody says otherwise."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Method = Literal["full", "lora"]
+Profile = Literal["reference", "default"]
+
+# Below this many parameters low-rank adapters cost quality and save nothing: on the 7M base LoRA r8 ended
+# 0.5 nats of held-out loss above full tuning, no faster (docs/decisions.md).
+SMALL_BASE = 40_000_000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every figure that shapes a voice; part of its key, so a changed recipe is a new voice."""
+
+    profile: Profile = "default"
+    method: Method = "full"
+    epochs: int = 4
+    block_size: int = 256  # tokens
+    batch: int = 4  # blocks a step
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    warmup_share: float = 0.05  # of all steps
+    dropout: float = 0.0
+    evaluations_per_epoch: int = 2
+    patience: int = 3  # evaluations without a better held-out loss before stopping early
+    lora_rank: int = 8
+    lora_alpha: int = 16
+    seed: int = 0
+
+    @classmethod
+    def for_base(cls, parameters: int, profile: Profile = "default") -> "Recipe":
+        """The default for a base of so many parameters; the reference profile is huggingtweets' own figures."""
+        if profile == "reference":
+            return cls(
+                profile="reference",
+                block_size=256 if parameters < SMALL_BASE else 1024,
+                batch=1,
+                learning_rate=1.372e-4,
+                weight_decay=0.0,
+                warmup_share=0.0,
+                dropout=0.1,
+                evaluations_per_epoch=1,
+                patience=1000,
+            )
+        if parameters < SMALL_BASE:
+            return cls()
+        return cls(method="lora", learning_rate=1e-3)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Recipe":
+        return cls(**values)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def voice_key(corpora: dict[str, str], base: str, recipe: Recipe) -> str:
+    """Digest of (sorted corpora, base, recipe): the same wish gives the same key, so it is trained once.
+
+    `corpora` maps each handle to its corpus digest; `base` is the base's own digest or id.
+    """
+    wish = json.dumps([sorted(corpora.items()), base, recipe.to_json()], sort_keys=True)
+    return hashlib.sha256(wish.encode()).hexdigest()[:16]

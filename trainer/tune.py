@@ -1,0 +1,202 @@
+"""Tune a base on a person's posts: load, prepare, loop, evaluate, save, from top to bottom."""
+
+import math
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from tokenizers import Tokenizer
+from torch import nn
+from transformers import GPT2LMHeadModel
+from transformers.utils.logging import disable_progress_bar
+
+from data.errors import RunFailedError
+from trainer.blocks import encode_posts, epoch_blocks
+from trainer.checkpoint import load_checkpoint, save_checkpoint
+from trainer.job import Job, Progress, write_json
+from trainer.learning import Arithmetic, adamw, language_model, mean_loss, next_token_loss
+from trainer.prompt import end_of_text_id
+from trainer.recipe import Recipe
+from trainer.voice import POSTS, RECORD, VoiceRecord
+
+CHECKPOINT_SECONDS = 5.0  # at most this much work is lost to a kill, but for the time of one evaluation
+LORA_TARGETS = ["c_attn", "c_proj", "c_fc"]
+
+Report = Callable[[Progress], None]
+
+disable_progress_bar()  # the trainer shows one of its own
+
+
+@dataclass
+class TuneState:
+    """What a checkpoint remembers beside the tensors."""
+
+    step: int = 0
+    seconds: float = 0.0
+    before: float = math.nan  # held-out loss of the untouched base
+    best: float = math.inf
+    evaluations_since_best: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def tune(folder: Path, report: Report) -> VoiceRecord:
+    """Run the job in `folder` and leave a finished voice in `folder/voice`; goes on from a checkpoint.
+
+    Raises RunFailedError where the loss is not a number or the voice learned nothing.
+    """
+    job = Job.read(folder)
+    recipe = job.recipe
+    if job.threads:
+        torch.set_num_threads(job.threads)
+    torch.manual_seed(recipe.seed)
+    arithmetic = Arithmetic.of_this_machine()
+    model = load_model(Path(job.base_folder), recipe, arithmetic)
+    optimizer = adamw(model.parameters(), recipe.learning_rate, recipe.weight_decay)
+
+    tokenizer = Tokenizer.from_file(str(Path(job.base_folder) / "tokenizer.json"))
+    end = end_of_text_id(tokenizer)
+    learn = [encode_posts(tokenizer, corpus.learn) for corpus in job.corpora]
+    held_out = [encode_posts(tokenizer, corpus.held_out) for corpus in job.corpora]
+    context = min(recipe.block_size, language_model(model).config.n_positions)
+    held_out_blocks = epoch_blocks(held_out, context, end, seed=recipe.seed, epoch=0, learning=False)
+
+    def held_out_loss() -> float:
+        return mean_loss(model, held_out_blocks[0], arithmetic, held_out_blocks[1])
+
+    state = TuneState(**(load_checkpoint(folder / "checkpoint.safetensors", model, [optimizer]) or {}))
+    if state.step == 0:
+        state.before = held_out_loss()
+        state.history.append({"step": 0, "held_out_loss": state.before})
+    blocks = epoch_blocks(learn, context, end, seed=recipe.seed, epoch=0)
+    steps_per_epoch = -(-len(blocks[0]) // recipe.batch)
+    steps = steps_per_epoch * recipe.epochs
+    evaluate_every = max(1, steps_per_epoch // recipe.evaluations_per_epoch)
+    epoch = 0
+    last_checkpoint = time.monotonic()
+
+    while state.step < steps and state.evaluations_since_best < recipe.patience:
+        started = time.monotonic()
+        if state.step // steps_per_epoch != epoch:
+            epoch = state.step // steps_per_epoch
+            blocks = epoch_blocks(learn, context, end, seed=recipe.seed, epoch=epoch)
+        rows = slice(
+            state.step % steps_per_epoch * recipe.batch, (state.step % steps_per_epoch + 1) * recipe.batch
+        )
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * rate_factor(state.step, steps, recipe.warmup_share)
+        with arithmetic.autocast():
+            loss = next_token_loss(
+                model, blocks[0][rows].to(arithmetic.device), blocks[1][rows].to(arithmetic.device)
+            )
+        loss_value = loss.item()
+        if not math.isfinite(loss_value):
+            raise RunFailedError(
+                f"The loss stopped being a number at step {state.step}; train again with a lower learning rate."
+            )
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        state.step += 1
+
+        if state.step % evaluate_every == 0 or state.step == steps:
+            current = held_out_loss()
+            state.history.append({"step": state.step, "loss": loss_value, "held_out_loss": current})
+            state.evaluations_since_best += 1
+            if current < state.best:
+                state.best, state.evaluations_since_best = current, 0
+                save_checkpoint(folder / "best.safetensors", model, [], {"held_out_loss": current})
+        state.seconds += time.monotonic() - started
+        if time.monotonic() - last_checkpoint > CHECKPOINT_SECONDS:
+            save_checkpoint(folder / "checkpoint.safetensors", model, [optimizer], asdict(state))
+            last_checkpoint = time.monotonic()
+        report(_progress(state, steps, loss_value, recipe.batch * context))
+
+    if not state.best < state.before:
+        raise RunFailedError(
+            f"The voice learned nothing: held-out loss {state.before:.3f} before, {state.best:.3f} after; "
+            "bring more posts or try another base."
+        )
+    load_checkpoint(folder / "best.safetensors", model, [])
+    return save_voice(folder, job, model, state)
+
+
+def load_model(base: Path, recipe: Recipe, arithmetic: Arithmetic) -> nn.Module:
+    """The base, ready to learn. With LoRA the frozen base is held in bf16 where the machine has it and the
+    adapter in fp32; in full tuning everything stays fp32 (pure bf16 loses small updates).
+    """
+    lora = recipe.method == "lora"
+    model = GPT2LMHeadModel.from_pretrained(
+        base,
+        dtype=torch.bfloat16 if lora and arithmetic.bf16 else torch.float32,
+        use_safetensors=True,
+        resid_pdrop=recipe.dropout,
+        embd_pdrop=recipe.dropout,
+        attn_pdrop=recipe.dropout,
+    ).to(arithmetic.device)
+    if lora:
+        adapter = LoraConfig(
+            r=recipe.lora_rank,
+            lora_alpha=recipe.lora_alpha,
+            target_modules=LORA_TARGETS,
+            fan_in_fan_out=True,  # GPT-2's Conv1D holds its weights transposed
+            task_type="CAUSAL_LM",
+        )
+        model = get_peft_model(model, adapter)
+    return model.train()  # type: ignore[no-any-return]  # transformers is untyped here
+
+
+def rate_factor(step: int, steps: int, warmup_share: float) -> float:
+    """Linear warm-up, then cosine to zero."""
+    warmup = int(steps * warmup_share)
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+def save_voice(folder: Path, job: Job, model: nn.Module, state: TuneState) -> VoiceRecord:
+    """Write `folder/voice`, the record last: without it the folder is no voice."""
+    voice = folder / "voice"
+    shutil.rmtree(voice, ignore_errors=True)
+    if isinstance(model, PeftModel):
+        model.save_pretrained(voice, safe_serialization=True)
+        (voice / "README.md").unlink(missing_ok=True)  # peft's own, which knows nothing of this voice
+    else:
+        language_model(model).to(torch.float16).save_pretrained(voice)
+    shutil.copyfile(Path(job.base_folder) / "tokenizer.json", voice / "tokenizer.json")
+    write_json(voice / POSTS, [post for corpus in job.corpora for post in corpus.learn + corpus.held_out])
+    record = VoiceRecord(
+        key=job.key,
+        handles=job.handles,
+        base=job.base,
+        base_folder=job.base_folder,
+        method=job.recipe.method,
+        recipe=job.recipe,
+        held_out_loss_before=state.before,
+        held_out_loss=state.best,
+        posts=sum(len(corpus.learn) + len(corpus.held_out) for corpus in job.corpora),
+        seconds=round(state.seconds, 1),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        history=state.history,
+    )
+    write_json(voice / RECORD, record.to_json())
+    return record
+
+
+def _progress(state: TuneState, steps: int, loss: float, tokens_per_step: int) -> Progress:
+    seconds_per_step = state.seconds / state.step
+    evaluations: list[Any] = [entry["held_out_loss"] for entry in state.history]
+    return Progress(
+        step=state.step,
+        steps=steps,
+        loss=round(loss, 4),
+        held_out_loss=round(evaluations[-1], 4) if evaluations else None,
+        tokens_per_second=round(tokens_per_step / seconds_per_step, 1),
+        eta_seconds=round((steps - state.step) * seconds_per_step, 1),
+    )

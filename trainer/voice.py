@@ -1,0 +1,71 @@
+"""A voice on disk: its record and its weights. A folder is a voice if and only if it holds `voice.json`.
+
+voices/<key>/voice.json            the record below
+voices/<key>/model.safetensors     full weights of a small base (fp16), with config.json, or
+voices/<key>/adapter_model.safetensors   a peft adapter, with adapter_config.json
+voices/<key>/tokenizer.json        of the base
+voices/<key>/posts.json            the cleaned posts it was tuned on, for the copy gate
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from data.errors import NotFoundError
+from trainer.recipe import Method, Recipe
+
+RECORD = "voice.json"
+POSTS = "posts.json"
+
+
+@dataclass(frozen=True)
+class VoiceRecord:
+    """What is known of a voice. Losses are nats per token on posts it never saw."""
+
+    key: str
+    handles: tuple[str, ...]  # sorted; one is a bot, two or three a cyborg
+    base: str  # as asked for: "builtin", "gpt2", a folder
+    base_folder: str  # the folder that holds the base's files, needed where only an adapter is kept
+    method: Method
+    recipe: Recipe
+    held_out_loss_before: float
+    held_out_loss: float
+    posts: int
+    seconds: float
+    created_at: str  # ISO 8601, UTC
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Handles joined by '-', the reference's repository name."""
+        return "-".join(self.handles)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "VoiceRecord":
+        return cls(**{**values, "handles": tuple(values["handles"]), "recipe": Recipe.from_json(values["recipe"])})
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A record and the folder it was read from."""
+
+    record: VoiceRecord
+    folder: Path
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> "Voice":
+        """Raises NotFoundError where there is no finished voice."""
+        try:
+            values = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise NotFoundError(f"There is no voice in {folder}; train it again with `mynah train`.") from None
+        return cls(VoiceRecord.from_json(values), folder)
+
+    def training_posts(self) -> list[str]:
+        """The cleaned posts the voice was tuned on."""
+        posts: list[str] = json.loads((self.folder / POSTS).read_text(encoding="utf-8"))
+        return posts
