@@ -1,0 +1,247 @@
+"""Beneath the OpenVINO engine: the int8 graph against transformers, its cache on disk, the drawing of tokens."""
+
+import json
+import math
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import GPT2LMHeadModel
+
+from data.errors import InputError
+from tests.tiny_voices import StoredAs, lora_voice, tiny_base
+from trainer.engine import Sampling, gpt2_graph
+from trainer.engine.gpt2_graph import quantise
+from trainer.engine.graph_cache import GraphCache
+from trainer.engine.openvino_engine import OpenVinoEngine
+from trainer.engine.running_graph import RunningGraph
+from trainer.engine.sampling import draw, generator
+from trainer.voice import Voice
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
+
+ROWS = [(0, 17, 30, 99), (0,), (0, 5, 200, 200, 7, 300, 31, 64), (0, 12)]
+
+
+def divergence(model: Any, rows: list[tuple[int, ...]], logits: numpy.ndarray[Any, Any]) -> float:
+    """The largest KL divergence, in nats, of the given next-token logits from transformers' in fp32."""
+    ours = torch.tensor(logits).double().log_softmax(-1)
+    with torch.inference_mode():
+        theirs = torch.stack([model(torch.tensor([row])).logits[0, -1] for row in rows]).double().log_softmax(-1)
+    return float((theirs.exp() * (theirs - ours)).sum(-1).max())
+
+
+def running(cache: Path, folder: Path) -> RunningGraph:
+    return RunningGraph(GraphCache(cache).compiled(folder, adapters=False)[0])
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_base(tmp_path_factory.mktemp("base"), seed=4)
+
+
+# Measured on these random models: at most 0.004 nats (0.0002 on a trained base of 7M), against 0.5 and more for
+# a graph with one mistake in it.
+CLOSE = 0.01
+
+
+@pytest.mark.parametrize("stored_as", ["float32", "float16", "bfloat16"])
+def test_the_int8_graph_agrees_with_transformers(tmp_path: Path, stored_as: StoredAs) -> None:
+    folder = tiny_base(tmp_path / "base", seed=5, stored_as=stored_as)
+    model = GPT2LMHeadModel.from_pretrained(folder, dtype=torch.float32).eval()
+    graph = running(tmp_path / "cache", folder)
+    assert divergence(model, ROWS, graph._read(ROWS)) < CLOSE
+
+    grown = [(*row, token) for row, token in zip(ROWS, (8, 9, 10, 11), strict=True)]
+    assert divergence(model, grown, graph._go_on([8, 9, 10, 11], range(4))) < CLOSE
+    fewer = [(*grown[2], 40), (*grown[1], 41)]  # rows dropped and put in another order
+    assert divergence(model, fewer, graph._go_on([40, 41], [2, 1])) < CLOSE
+    more = [(*fewer[1], 50), (*fewer[1], 51), (*fewer[0], 52)]  # and doubled
+    assert divergence(model, more, graph._go_on([50, 51, 52], [1, 1, 0])) < CLOSE
+
+
+def test_it_reads_what_the_hub_writes_and_other_shapes(tmp_path: Path) -> None:
+    """The hub's GPT-2 has no prefix before its names; an untied head, another width inside, the exact GELU."""
+    from safetensors.torch import save_file
+    from transformers import GPT2Config
+
+    config = GPT2Config(
+        n_layer=1, n_head=4, n_embd=32, n_inner=80, n_positions=32, vocab_size=310, bos_token_id=0, eos_token_id=0,
+        activation_function="gelu", tie_word_embeddings=False, initializer_range=0.3,
+    )  # fmt: skip
+    torch.manual_seed(1)
+    model = GPT2LMHeadModel(config).eval()
+    config.save_pretrained(tmp_path)
+    tensors = {name.removeprefix("transformer."): tensor for name, tensor in model.state_dict().items()}
+    save_file(tensors, tmp_path / "model.safetensors")
+    assert divergence(model, ROWS, running(tmp_path / "cache", tmp_path)._read(ROWS)) < CLOSE
+
+
+def test_an_unknown_activation_is_refused(tmp_path: Path) -> None:
+    folder = tiny_base(tmp_path / "base")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "activation_function": "silu"}))
+    with pytest.raises(InputError, match="silu"):
+        GraphCache(tmp_path / "cache").compiled(folder, adapters=False)
+
+
+def logits_of(engine: OpenVinoEngine, voice: Voice) -> numpy.ndarray[Any, Any]:
+    speaker = engine.load(voice)
+    speaker._graph._wear(speaker._adapter)
+    return speaker._graph._read(ROWS)
+
+
+def test_adapters_agree_with_peft(tmp_path: Path, base: Path) -> None:
+    """At lora_alpha / r, here 2: any other scale is far off. One of them leaves most modules alone."""
+    engine = OpenVinoEngine(tmp_path / "cache")
+    for voice in (lora_voice(tmp_path / "a", base), partial_voice(tmp_path / "b", base)):
+        model = PeftModel.from_pretrained(GPT2LMHeadModel.from_pretrained(base), voice.folder).eval()
+        logits = logits_of(engine, voice)
+        assert divergence(model, ROWS, logits) < CLOSE
+        with model.disable_adapter():
+            assert divergence(model, ROWS, logits) > 10 * CLOSE
+
+
+def partial_voice(folder: Path, base: Path) -> Voice:
+    """An adapter on the attention's input alone, on top of the files of an ordinary one."""
+    lora_voice(folder, base)
+    config = LoraConfig(
+        r=3, lora_alpha=9, target_modules=["c_attn"], fan_in_fan_out=True, task_type="CAUSAL_LM",
+        init_lora_weights=False,
+    )  # fmt: skip
+    torch.manual_seed(2)
+    get_peft_model(GPT2LMHeadModel.from_pretrained(base), config).save_pretrained(str(folder))
+    return Voice.from_folder(folder)
+
+
+def test_an_adapter_of_another_base_is_refused(tmp_path: Path, base: Path) -> None:
+    voice = lora_voice(tmp_path / "voice", base)
+    wider = json.loads((base / "config.json").read_text())
+    other = tiny_base(tmp_path / "other")
+    (other / "config.json").write_text(json.dumps({**wider, "n_embd": 64}))
+    moved = Voice(voice.record.from_json({**voice.record.to_json(), "base_folder": str(other)}), voice.folder)
+    with pytest.raises(InputError, match=r"adapter_model\.safetensors is damaged"):
+        OpenVinoEngine(tmp_path / "cache").load(moved)
+
+
+def test_the_graph_is_made_once(tmp_path: Path, base: Path) -> None:
+    cache = tmp_path / "cache"
+    running(cache, base)
+    (made,) = cache.iterdir()
+    times = {file.name: file.stat().st_mtime_ns for file in made.iterdir()}
+    assert set(times) == {"openvino_model.xml", "openvino_model.bin", "sha256.json"}
+    running(cache, base)
+    assert {file.name: file.stat().st_mtime_ns for file in made.iterdir()} == times
+    assert list(cache.iterdir()) == [made]
+
+
+@pytest.mark.parametrize("name", ["openvino_model.xml", "openvino_model.bin", "sha256.json"])
+@pytest.mark.parametrize("damage", ["missing", "cut", "changed"])
+def test_a_damaged_cache_is_made_again(tmp_path: Path, base: Path, name: str, damage: str) -> None:
+    cache = tmp_path / "cache"
+    whole = running(cache, base)._read(ROWS)
+    (made,) = cache.iterdir()
+    file, content = made / name, (made / name).read_bytes()
+    match damage:
+        case "missing":
+            file.unlink()
+        case "cut":
+            file.write_bytes(content[: len(content) // 2])
+        case "changed":
+            file.write_bytes(content[:-3000] + bytes(byte ^ 1 for byte in content[-3000:]))
+    assert numpy.array_equal(running(cache, base)._read(ROWS), whole)
+    assert list(cache.iterdir()) == [made]
+    mended = file.stat().st_mtime_ns
+    running(cache, base)
+    assert file.stat().st_mtime_ns == mended  # whole again, so not made a third time
+
+
+def test_other_weights_and_other_graphs_have_other_places(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = GraphCache(tmp_path / "cache")
+    cache.compiled(base, adapters=False)
+    cache.compiled(base, adapters=True)
+    cache.compiled(tiny_base(tmp_path / "other", seed=9), adapters=False)
+    monkeypatch.setattr(gpt2_graph, "VERSION", 1_000_000)
+    cache.compiled(base, adapters=False)
+    assert len(list((tmp_path / "cache").iterdir())) == 4
+
+
+def test_several_may_make_the_same_graph_at_once(tmp_path: Path, base: Path) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        logits = list(pool.map(lambda _: running(tmp_path / "cache", base)._read(ROWS), range(6)))
+    assert all(numpy.array_equal(one, logits[0]) for one in logits)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_a_cache_that_cannot_be_written_says_so(tmp_path: Path, base: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(InputError, match="MYNAH_HOME"):
+        GraphCache(tmp_path / "cache").compiled(base, adapters=False)
+
+
+def test_the_fewest_and_the_most_tokens(tmp_path: Path, base: Path) -> None:
+    graph, ends = running(tmp_path, base), list(range(0, 320, 2))  # half of all tokens end a post
+    drawn = graph.generate([(0,)] * 64, range(64), 9, ends, Sampling(min_tokens=3), {})
+    lengths = {len(ids) for ids in drawn}
+    assert min(lengths) == 4
+    assert max(lengths) > 5
+    for ids in drawn:
+        assert not set(ids[:-1]) & set(ends)
+        assert ids[-1] in ends or len(ids) == 9
+
+
+@given(arrays.arrays(numpy.float32, (3, 7), elements=st.floats(-100, 100, width=32)))
+def test_int8_is_off_by_half_a_step_at_most(matrix: numpy.ndarray[Any, Any]) -> None:
+    table, scale = quantise(matrix)
+    assert scale.shape == (3, 1)
+    assert numpy.all(numpy.abs(table * scale - matrix) <= scale * 0.5001 + 1e-30)
+
+
+def nucleus(logits: numpy.ndarray[Any, Any], top_p: float, temperature: float) -> dict[int, float]:
+    """By its definition: sort, and take the likeliest until their shares reach top_p."""
+    shares = numpy.exp((logits.astype(float) - logits.max()) / temperature)
+    shares /= shares.sum()
+    kept: dict[int, float] = {}
+    for token in numpy.argsort(-shares):
+        if sum(kept.values()) >= top_p:
+            break
+        kept[int(token)] = float(shares[token])
+    return {token: share / sum(kept.values()) for token, share in kept.items()}
+
+
+@pytest.mark.parametrize(("top_p", "temperature"), [(1.0, 1.0), (0.95, 1.0), (0.5, 1.0), (0.9, 0.5), (0.05, 2.0)])
+def test_tokens_are_drawn_with_the_shares_of_the_nucleus(top_p: float, temperature: float) -> None:
+    logits = numpy.random.default_rng(1).normal(0, 2, 50).astype(numpy.float32)
+    expected = nucleus(logits, top_p, temperature)
+    sampling, draws = Sampling(top_p=top_p, temperature=temperature), 20_000
+    chance = generator(4)
+    counts = numpy.bincount([draw(logits, sampling, chance) for _ in range(draws)], minlength=50)
+    assert set(numpy.flatnonzero(counts)) <= set(expected)
+    for token, share in expected.items():  # five standard deviations
+        assert abs(counts[token] / draws - share) <= 5 * math.sqrt(share * (1 - share) / draws)
+
+
+@settings(max_examples=200)
+@given(
+    arrays.arrays(numpy.float32, 12, elements=st.floats(-1e4, 1e4, width=32)),
+    st.floats(0.01, 1.0),
+    st.floats(0.01, 5.0),
+    st.integers(-(2**70), 2**70),
+)
+def test_drawing_ends_and_never_takes_what_is_forbidden(
+    logits: numpy.ndarray[Any, Any], top_p: float, temperature: float, seed: int
+) -> None:
+    logits[[2, 5]] = -numpy.inf
+    sampling = Sampling(top_p=top_p, temperature=temperature)
+    token = draw(logits, sampling, generator(seed))
+    assert token not in (2, 5)
+    assert token == draw(logits, sampling, generator(seed))

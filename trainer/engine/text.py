@@ -1,0 +1,52 @@
+"""Between text and token ids, the same way for every engine: prompts going in, continuations coming out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from data.errors import InputError, NotFoundError
+from trainer.engine import Continuation, Line, Sampling
+from trainer.prompt import end_of_text_id, read_continuation, render_prompt
+
+TOKENIZER = "tokenizer.json"
+_NEW_LINE = "\u010a"  # how byte-level BPE writes the byte of a new line
+
+
+class VoiceTokenizer:
+    """A voice's tokenizer. `endings` are the ids that end a post: end of text, and every token with a new line."""
+
+    def __init__(self, folder: Path, context: int) -> None:
+        """`context` is the model's, in tokens. Raises MynahError where the tokenizer is missing or unusable."""
+        file = folder / TOKENIZER
+        if not file.exists():
+            raise NotFoundError(f"{file} is missing; put it back, or train the voice again.")
+        try:
+            self._tokenizer = Tokenizer.from_file(str(file))
+        except Exception as problem:  # the library raises no narrower class
+            raise InputError(f"{file} is damaged ({problem}); put it back, or train the voice again.") from problem
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self.end = end_of_text_id(self._tokenizer)
+        vocabulary: dict[str, int] = self._tokenizer.get_vocab()
+        self.endings = sorted({self.end, *(number for token, number in vocabulary.items() if _NEW_LINE in token)})
+        self._context = context
+
+    def prompts(self, lines: Sequence[Line], sampling: Sampling) -> tuple[list[tuple[int, ...]], int]:
+        """The prompts as ids, and how many tokens may follow. Of an opening too long for both, the end is kept."""
+        tokens = min(sampling.max_tokens, self._context - 2)
+        room = self._context - tokens - 1  # beside the end of text that opens every prompt
+        prompts = []
+        for line in lines:
+            first, *rest = self._ids(render_prompt(line.opening))
+            prompts.append((first, *rest[-room:]))
+        return prompts, tokens
+
+    def continuation(self, ids: Sequence[int]) -> Continuation:
+        """What the ids, drawn after a prompt, say; finished if one of them ends the post."""
+        text = self._tokenizer.decode(list(ids), skip_special_tokens=False)
+        return Continuation(read_continuation(text), finished=bool(ids) and ids[-1] in self.endings)
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
