@@ -1,0 +1,32 @@
+"""`mynah` and `python -m bot`: run a command; whatever goes wrong ends in one sentence and an exit code."""
+
+import sys
+import uuid
+
+import structlog
+
+from bot.cli import app
+from bot.cli.present import err
+from data.errors import MynahError
+
+
+def main() -> None:
+    try:
+        app()
+    except MynahError as error:
+        err.print(f"[bold red]✗[/] {error}", soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # `mynah say ... | head` is no fault
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception:  # the one broad catch of the process: a fault of the program, not of its user
+        reference = uuid.uuid4().hex[:8]
+        structlog.get_logger().exception("fault", reference=reference)
+        err.print(f"[bold red]✗[/] Something broke in Mynah itself; please report reference {reference}.")
+        sys.exit(70)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""The command line. Each module holds the commands of one concern; this one puts them together."""
+
+import typer
+from pydantic import ValidationError
+
+from bot.cli import corpora, operate, speak, voices
+from bot.logs import start_logging
+from data.errors import InputError
+from data.settings import Settings
+
+app = typer.Typer(
+    name="mynah",
+    help="A chat bot that learns to speak like a person, from the posts that person owns.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # faults are caught at the edge of the process, in one place
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def prepare(context: typer.Context) -> None:
+    context.obj = load_settings()
+    start_logging(context.obj)
+
+
+def load_settings() -> Settings:
+    """The settings from environment and `.env`. Raises InputError that names the variable to mend."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = "MYNAH_" + "__".join(str(part) for part in first["loc"]).upper()
+        raise InputError(
+            f"Setting {variable} can't be used: {first['msg']}; see the table in the README."
+        ) from None
+    except ValueError as error:  # pydantic-settings: a list setting that is no JSON
+        raise InputError(f"A setting can't be read: {error}.") from None
+
+
+for module in (corpora, voices, speak, operate):
+    module.add_commands(app)
+
+__all__ = ["app", "load_settings"]

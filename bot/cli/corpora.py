@@ -1,0 +1,143 @@
+"""Posts come in, are listed, and go: `import`, `corpora`, `forget`."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.cli.present import err, out, print_json, print_table, reading_bar
+from bot.cli.session import with_store
+from data.collect import Collected, collect
+from data.corpus import Profile, check_size
+from data.posts import normalise_handle
+from data.settings import Settings
+from data.sources import SOURCES
+from data.store import Store
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
+ProfileOption = Annotated[
+    Profile, typer.Option(help="default cleans more; reference counts exactly as huggingtweets did.")
+]
+
+
+def add_commands(app: typer.Typer) -> None:
+    app.command("import")(import_posts)
+    app.command("corpora")(list_corpora)
+    app.command("forget")(forget)
+
+
+def import_posts(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="An X archive (zip or folder), a JSONL or a CSV file.")],
+    handle: Annotated[str | None, typer.Option(help="Whose posts these are, where the file doesn't say.")] = None,
+    profile: ProfileOption = "default",
+    source: Annotated[
+        str | None, typer.Option("--format", help=f"Skip the detection: {', '.join(SOURCES)}.")
+    ] = None,
+    consent: Annotated[
+        str, typer.Option(help="By whose word these posts may be learned from; kept with the corpus.")
+    ] = "the owner, who brought the file",
+    may_publish: Annotated[
+        bool, typer.Option("--may-publish", help="The owner lets a voice of these posts be published.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring somebody's posts, with their consent. Importing again adds only what is new.
+
+    Example: mynah import twitter-2026-11-01.zip
+    """
+
+    async def work(settings: Settings, store: Store) -> Collected:
+        with reading_bar() as bar:
+            task = bar.add_task(f"Reading {path.name}", total=None)
+            return await collect(
+                store,
+                path,
+                bounds=settings.imports,
+                handle=handle,
+                source=source,
+                profile=profile,
+                consent=consent,
+                may_publish=may_publish,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+
+    collected = with_store(context, work)
+    if as_json:
+        print_json(collected.to_json())
+    else:
+        show_collected(collected)
+    warning = check_size(collected.corpus)
+    if warning:
+        err.print(f"[yellow]![/] {warning}")
+
+
+def show_collected(collected: Collected) -> None:
+    """The counts as a sum that a person can check."""
+    corpus, counts = collected.corpus, collected.corpus.counts
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.breakdown.items() if count)
+    out.print(f"[bold]@{corpus.handle}[/]  {collected.provenance.source}, {collected.added.new:,} new posts")
+    out.print(f"  downloaded {counts.downloaded:>8,}")
+    out.print(f"  retweets   {-counts.retweets:>8,}")
+    out.print(f"  short      {-counts.short:>8,}" + (f"  ({reasons})" if reasons else ""))
+    out.print(f"  kept       {counts.kept:>8,}  ({corpus.characters:,} characters)")
+    if collected.skipped:
+        left = ", ".join(f"{count:,} {reason}" for reason, count in collected.skipped.items())
+        out.print(f"  not read: {left}")
+
+
+def list_corpora(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Whose posts are here, and where they came from.
+
+    Example: mynah corpora --json
+    """
+
+    async def work(settings: Settings, store: Store) -> list[dict[str, object]]:
+        return [
+            {
+                **asdict(summary),
+                "provenance": [asdict(origin) for origin in await store.posts.imports(summary.handle)],
+            }
+            for summary in await store.posts.summaries()
+        ]
+
+    rows = with_store(context, work)
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        out.print("No posts yet; bring some with `mynah import PATH`, or try `mynah demo`.")
+    else:
+        columns = ("handle", "profile", "downloaded", "retweets", "short", "kept", "characters")
+        print_table("Corpora", columns, ([row[column] for column in columns] for row in rows))
+
+
+def forget(
+    context: typer.Context,
+    handle: Annotated[str, typer.Argument(help="Whose posts, voices, runs and replies to erase.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase a person: posts, voices (cyborgs too), runs, replies. Prints a receipt.
+
+    Example: mynah forget @some_one
+    """
+    name = normalise_handle(handle)
+    if not yes:
+        typer.confirm(f"Erase everything of @{name}?", abort=True, err=True)
+
+    async def work(settings: Settings, store: Store) -> dict[str, int]:
+        forgotten = await store.forget(name)
+        for key in forgotten.voice_keys:
+            shutil.rmtree(settings.voices / key, ignore_errors=True)
+        for run in forgotten.run_ids:
+            shutil.rmtree(settings.runs / str(run), ignore_errors=True)
+        return forgotten.counts
+
+    receipt = with_store(context, work)
+    if as_json:
+        print_json({"handle": name, **receipt})
+    else:
+        deleted = ", ".join(f"{count:,} {table}" for table, count in receipt.items() if count)
+        out.print(f"@{name} is forgotten: {deleted or 'there was nothing'}.")

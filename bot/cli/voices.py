@@ -1,0 +1,245 @@
+"""Voices are made and looked after: `train`, `voices`, `runs`, `cancel`, `export`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bot.cli.corpora import JsonOption, ProfileOption
+from bot.cli.present import err, out, print_json, print_table, tuning_bar
+from bot.cli.session import with_store
+from bot.training import ensure_trainer, find_voice, wait_for_voice
+from data.errors import NotFoundError
+from data.settings import Settings
+from data.store import Run, Store
+from trainer.voice import Voice
+from trainer.wish import Asked, ask_for_voice
+
+
+def add_commands(app: typer.Typer) -> None:
+    app.command("train")(train)
+    app.command("voices")(list_voices)
+    app.command("runs")(list_runs)
+    app.command("cancel")(cancel)
+    app.command("export")(export)
+
+
+def train(
+    context: typer.Context,
+    handles: Annotated[list[str], typer.Argument(help="One handle for a bot, two or three for a cyborg.")],
+    base: Annotated[str | None, typer.Option(help="gpt2, another hub id, a folder, or builtin.")] = None,
+    profile: ProfileOption = "default",
+    detach: Annotated[bool, typer.Option("--detach", help="Queue the run and return at once.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a voice, or reuse it where the same one exists.
+
+    Example: mynah train @some_one --base builtin
+    """
+
+    async def work(settings: Settings, store: Store) -> dict[str, Any]:
+        asked = await ask_for_voice(store, settings, handles, base_name=base, profile=profile)
+        for note in asked.notes:
+            err.print(f"[yellow]![/] {note}")
+        if asked.run is not None and detach:
+            return {"run": asked.run.id, "state": asked.run.state, "created": asked.created}
+        voice = await finished_voice(store, settings, asked)
+        return {"run": asked.run.id if asked.run else None, "created": asked.created, **describe(voice)}
+
+    result = with_store(context, work)
+    if as_json:
+        print_json(result)
+    elif detach and "name" not in result:
+        out.print(
+            f"Run {result['run']} is queued; see it with `mynah runs`. A trainer works on it: `mynah trainer`."
+        )
+    else:
+        show_result(result)
+
+
+async def finished_voice(store: Store, settings: Settings, asked: Asked) -> Voice:
+    """Follow the run with a live bar until its voice is there; a voice that exists is returned at once."""
+    if asked.voice is not None:
+        return asked.voice
+    assert asked.run is not None
+    await ensure_trainer(store, settings)
+    name = " + ".join(f"@{handle}" for handle in asked.run.handles)
+    with tuning_bar() as bar:
+        task = bar.add_task(f"{name} waits for the trainer", total=None)
+
+        def show(run: Run, place: int) -> None:
+            progress = run.progress
+            if run.state == "queued":
+                bar.update(task, description=f"{name}: place {place} in the queue")
+            elif progress:
+                bar.update(
+                    task,
+                    description=f"Tuning {name}",
+                    completed=progress["step"],
+                    total=progress["steps"],
+                    loss=progress["loss"],
+                    held_out_loss=progress["held_out_loss"],
+                )
+            else:
+                bar.update(task, description=f"{name}: reading the posts, loading the base")
+            if run.state == "done":
+                bar.update(task, completed=bar.tasks[task].total)
+
+        try:
+            return await wait_for_voice(store, settings, asked.run, show)
+        except BaseException as error:
+            bar.stop()
+            if not isinstance(error, Exception):
+                err.print(f"The training goes on in the background; `mynah cancel {asked.run.id}` ends it.")
+            raise
+
+
+def describe(voice: Voice) -> dict[str, Any]:
+    """A voice for programs."""
+    record = voice.record
+    return {
+        "name": record.name,
+        "key": record.key,
+        "handles": list(record.handles),
+        "base": record.base,
+        "method": record.method,
+        "profile": record.recipe.profile,
+        "held_out_loss_before": record.held_out_loss_before,
+        "held_out_loss": record.held_out_loss,
+        "posts": record.posts,
+        "seconds": record.seconds,
+        "created_at": record.created_at,
+    }
+
+
+def show_result(result: dict[str, Any]) -> None:
+    """One line on a voice that is ready."""
+    did = "is ready" if result["created"] else "was there already"
+    out.print(
+        f"[green]✓[/] The voice [bold]{result['name']}[/] {did}: {result['posts']:,} posts, "
+        f"{result['seconds']:.0f} s, held-out loss {result['held_out_loss_before']:.2f} before and "
+        f"{result['held_out_loss']:.2f} after. Talk to it with `mynah chat {result['name']}`."
+    )
+
+
+def list_voices(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Every voice that can speak, newest first.
+
+    Example: mynah voices
+    """
+
+    async def work(settings: Settings, store: Store) -> list[Voice]:
+        found = []
+        for row in await store.voices.all():
+            try:
+                found.append(Voice.from_folder(settings.voices / row.key))
+            except NotFoundError as error:
+                err.print(f"[yellow]![/] {error}")
+        return found
+
+    voices = [describe(voice) for voice in with_store(context, work)]
+    if as_json:
+        print_json(voices)
+    elif not voices:
+        out.print("No voices yet; make one with `mynah train HANDLE`, or try `mynah demo`.")
+    else:
+        columns = ("name", "base", "method", "posts", "loss before", "loss", "made")
+        rows = [
+            (
+                voice["name"],
+                voice["base"],
+                voice["method"],
+                voice["posts"],
+                f"{voice['held_out_loss_before']:.3f}",
+                f"{voice['held_out_loss']:.3f}",
+                voice["created_at"],
+            )
+            for voice in voices
+        ]
+        print_table("Voices", columns, rows)
+
+
+def list_runs(context: typer.Context, as_json: JsonOption = False) -> None:
+    """What the trainer does, has done and is going to do, newest first.
+
+    Example: mynah runs
+    """
+
+    async def work(settings: Settings, store: Store) -> list[Run]:
+        return await store.runs.history()
+
+    runs = with_store(context, work)
+    if as_json:
+        print_json(
+            [
+                {
+                    "run": run.id,
+                    "handles": list(run.handles),
+                    "base": run.base,
+                    "state": run.state,
+                    "attempts": run.attempts,
+                    "progress": run.progress,
+                    "error": run.error,
+                    "created_at": run.created_at,
+                    "finished_at": run.finished_at,
+                }
+                for run in runs
+            ]
+        )
+    elif not runs:
+        out.print("No runs yet; `mynah train HANDLE` queues one.")
+    else:
+        print_table(
+            "Runs",
+            ("run", "handles", "base", "state", "attempts", "progress", "remark"),
+            (
+                (run.id, "-".join(run.handles), run.base, run.state, run.attempts, _share(run), run.error or "")
+                for run in runs
+            ),
+        )
+
+
+def _share(run: Run) -> str:
+    if not run.progress:
+        return ""
+    return f"{run.progress['step'] / run.progress['steps']:.0%}"
+
+
+def cancel(
+    context: typer.Context, run: Annotated[int, typer.Argument(help="The run's number in `mynah runs`.")]
+) -> None:
+    """Take a run out of the queue, or end it within two seconds.
+
+    Example: mynah cancel 3
+    """
+
+    async def work(settings: Settings, store: Store) -> Run | None:
+        return await store.runs.cancel(run)
+
+    cancelled = with_store(context, work)
+    if cancelled is None:
+        raise NotFoundError(f"There is no run {run}; see `mynah runs`.")
+    if cancelled.state in ("done", "failed"):
+        out.print(f"Run {run} had ended already: {cancelled.state}.")
+    else:
+        out.print(f"Run {run} is cancelled.")
+
+
+def export(
+    context: typer.Context,
+    handle: Annotated[str, typer.Argument(help="The voice's name in `mynah voices`.")],
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+) -> None:
+    """Write a voice as a plain Hugging Face folder for transformers.pipeline.
+
+    Example: mynah export some_one ./some_one-model
+    """
+
+    async def work(settings: Settings, store: Store) -> Voice:
+        return await find_voice(store, settings, handle)
+
+    voice = with_store(context, work)
+    from trainer.export import export_voice  # torch: seconds that no other command should pay
+
+    export_voice(voice, folder)
+    out.print(f'[green]✓[/] {folder} is ready for transformers.pipeline("text-generation", model="{folder}").')

@@ -1,0 +1,61 @@
+"""Waiting for a run: a trainer is started where none is there, and progress is handed on until the run ends."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+
+from data.errors import NotFoundError, RunFailedError
+from data.settings import Settings
+from data.store import Run, Store
+from trainer.voice import Voice
+
+POLL_SECONDS = 0.25
+TRAINER_IS_ALIVE_SECONDS = 10.0
+
+
+async def ensure_trainer(store: Store, settings: Settings) -> None:
+    """Start a trainer that ends when the queue is empty, unless one is at work already.
+
+    It is a session of its own: Ctrl-C in the terminal stops the waiting, not the training.
+    """
+    if await store.runs.live_trainers(TRAINER_IS_ALIVE_SECONDS):
+        return
+    with (settings.home / "trainer.log").open("ab") as log:
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", "trainer", "--until-idle"),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+async def wait_for_voice(store: Store, settings: Settings, run: Run, show: Callable[[Run, int], None]) -> Voice:
+    """Call `show(run, place in the queue)` whenever there is news, and return the finished voice.
+
+    Raises RunFailedError where the run failed or was cancelled.
+    """
+    while True:
+        current = await store.runs.get(run.id)
+        if current is None:
+            raise RunFailedError(f"Run {run.id} was erased together with its handle.")
+        show(current, await store.runs.place(run.id))
+        if current.state == "done":
+            return Voice.from_folder(settings.voices / current.voice_key)
+        if current.state == "failed":
+            raise RunFailedError(current.error or "The run failed.")
+        if current.state == "cancelled":
+            raise RunFailedError(f"Run {run.id} was cancelled.")
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def find_voice(store: Store, settings: Settings, name: str) -> Voice:
+    """The newest voice called `name` (handles joined by '-', in any order). Raises NotFoundError."""
+    handles = [part.strip().removeprefix("@").lower() for part in name.replace("+", "-").split("-")]
+    row = await store.voices.newest(name.removeprefix("@").lower()) or await store.voices.newest(
+        "-".join(sorted(handles))
+    )
+    if row is None:
+        raise NotFoundError(f"There is no voice of {name} yet; make one with `mynah train {' '.join(handles)}`.")
+    return Voice.from_folder(settings.voices / row.key)

@@ -1,0 +1,106 @@
+"""From a mention to a reply: candidates, gates, ranking, record. The engine is scripted where the words matter."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from bot.imitator import Imitator
+from bot.shelf import VoiceShelf
+from data.errors import NothingToSayError
+from data.settings import Settings
+from data.store import Store, open_store
+from tests.tiny_voices import full_voice
+from trainer.engine import Continuation, Line, Sampling
+from trainer.voice import Voice
+
+POSTS = ["The fog came in at noon and the gull had opinions about it.", "Soup again tonight, four stars."]
+
+
+class ScriptedEngine:
+    """Keeps to the seam; says the next thing on its list for every line."""
+
+    memory_bytes = 1
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = iter(texts)
+        self.lines: list[Line] = []
+
+    def load(self, voice: Voice) -> "ScriptedEngine":
+        return self
+
+    def speak(self, lines: Sequence[Line], sampling: Sampling) -> list[Continuation]:
+        self.lines += lines
+        return [Continuation(next(self._texts), finished=True) for _ in lines]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path, speak={"candidates": 4}, _env_file=None)
+
+
+@pytest.fixture
+async def store(settings: Settings) -> AsyncIterator[Store]:
+    async with open_store(settings.database) as opened:
+        yield opened
+
+
+@pytest.fixture
+def voice(tmp_path: Path) -> Voice:
+    made = full_voice(tmp_path / "voice")
+    (made.folder / "posts.json").write_text(json.dumps(POSTS))
+    return made
+
+
+async def test_the_answer_is_the_candidate_that_fits(store: Store, settings: Settings, voice: Voice) -> None:
+    engine = ScriptedEngine(
+        ["Nothing much to report.", " fog is late.", " boat is late.", "My fog is thick."] + ["x"] * 4
+    )
+    async with VoiceShelf(engine, 10) as shelf:
+        imitator = Imitator(shelf, store.replies, settings)
+        reply = await imitator.answer(voice, "what about the fog?", front="test", seed=5)
+    assert "fog" in reply.text.lower()
+    assert reply.voice == "keeper"
+    assert reply.prompt == "what about the fog?"
+    assert reply.seed in range(5, 9)
+    logged = await store.replies.recent()
+    assert [(entry.text, entry.seed, entry.front) for entry in logged] == [(reply.text, reply.seed, "test")]
+
+
+async def test_copies_and_live_mentions_are_never_said_and_are_counted(
+    store: Store, settings: Settings, voice: Voice
+) -> None:
+    bad = [POSTS[0], "Ask @somebody about it.", "See https://example.com now.", ""]
+    async with VoiceShelf(ScriptedEngine(bad * 2), 10) as shelf:
+        imitator = Imitator(shelf, store.replies, settings)
+        with pytest.raises(NothingToSayError, match="ask again"):
+            await imitator.answer(voice, "?", front="test")
+    assert imitator.rejected == {"copy_exact": 2, "live_mention": 2, "link": 2, "empty": 2}
+    assert await store.replies.rejections(voice.record.key) == {
+        "copy_exact": 2,
+        "live_mention": 2,
+        "link": 2,
+        "empty": 2,
+    }
+    assert await store.replies.recent() == []
+
+
+async def test_a_second_try_is_made_with_other_seeds(store: Store, settings: Settings, voice: Voice) -> None:
+    engine = ScriptedEngine([""] * 4 + ["All is well at the lamp tonight."] * 4)
+    async with VoiceShelf(engine, 10) as shelf:
+        imitator = Imitator(shelf, store.replies, settings)
+        reply = await imitator.answer(voice, "?", front="test", seed=100)
+    assert reply.text == "All is well at the lamp tonight."
+    assert [line.seed for line in engine.lines] == list(range(100, 108))
+
+
+async def test_say_gives_so_many_distinct_texts_with_the_opening(
+    store: Store, settings: Settings, voice: Voice
+) -> None:
+    texts = [f" number {word} is lit." for word in ("one", "two", "two", "three", "four", "five", "six", "seven")]
+    async with VoiceShelf(ScriptedEngine(texts), 10) as shelf:
+        imitator = Imitator(shelf, store.replies, settings)
+        replies = await imitator.continue_opening(voice, "Lamp", 3, front="test", seed=0)
+    assert [reply.text for reply in replies] == [f"Lamp{texts[place]}" for place in (0, 1, 3)]
+    assert [reply.seed for reply in replies] == [0, 1, 3]
