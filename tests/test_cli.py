@@ -120,7 +120,7 @@ def test_a_setting_that_can_not_be_used_is_named(tmp_path: Path) -> None:
 def test_a_small_corpus_is_kept_but_refused_for_training(tmp_path: Path) -> None:
     file = tmp_path / "small.csv"
     file.write_text("id,text\n" + "".join(f'{n},"{text}"\n' for n, text in enumerate(texts(30), 1)))
-    result = mynah(tmp_path / "home", "import", str(file), "--json")
+    result = mynah(tmp_path / "home", "import", str(file), "--profile", "reference", "--json")
     assert result.returncode == 4
     assert "6,000" in result.stderr
     assert json.loads(result.stdout)["kept"] == 30

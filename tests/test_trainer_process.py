@@ -21,7 +21,7 @@ LONG = dataclasses.replace(QUICK, epochs=12, patience=1000)  # some seconds, so 
 ENDLESS = dataclasses.replace(QUICK, epochs=100_000, patience=1_000_000)
 KILLS = int(os.environ.get("MYNAH_TEST_KILLS", "6"))  # the figure in the release notes was taken with 20
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900 if KILLS > 10 else 300)]
 
 
 @pytest.fixture(scope="module")
