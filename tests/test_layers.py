@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FORBIDDEN = {
-    "data": {"bot", "trainer", "torch", "transformers", "peft", "discord", "tweepy", "openvino_genai"},
+    "data": {"bot", "trainer", "torch", "transformers", "peft", "discord", "tweepy", "openvino"},
     "trainer": {"bot", "discord", "tweepy"},
     "bot": {"torch", "peft"},
 }

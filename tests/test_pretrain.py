@@ -43,6 +43,9 @@ def test_a_base_is_made_and_can_be_tuned_from(plan: PretrainPlan, tmp_path: Path
     assert record["parameters"] == base.parameters
     # 8 bits would be no model at all; a few seconds on a few words do better.
     assert record["held_out_bits_per_byte"]["posts"] < 5
+    card = (folder / "README.md").read_text()
+    assert f"{record['parameters']:,} parameters" in card
+    assert "| posts.jsonl.zst | 60% |" in card
 
 
 def test_a_stopped_pretraining_goes_on(plan: PretrainPlan, tmp_path: Path) -> None:

@@ -101,13 +101,13 @@ def _tune_and_report(folder: Path, pipe: Connection) -> None:
 
 def explain(error: Exception) -> tuple[str, bool]:
     """A sentence for an error of the machine, and whether trying again may help."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk is full; free some space, then train again.", False
     text = str(error).lower()
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    # safetensors reports the system's errors in words alone.
+    if full or "no space left" in text or "disk quota" in text or "file too large" in text:
+        return "The disk is full; free some space, then train again.", False
     if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
         return "There is not enough memory for this base; use a smaller base or block size.", False
-    if "no space left" in text or "disk full" in text:  # safetensors reports a full disk in words alone
-        return "The disk is full; free some space, then train again.", False
     return f"The training broke off: {type(error).__name__}: {error}", True
 
 

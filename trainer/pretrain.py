@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy
 import torch
@@ -248,4 +249,34 @@ def _save_base(
         "held_out_bits_per_byte": {k: round(v, 4) for k, v in last.items() if k not in ("step", "seconds")},
     }
     (base / "pretraining.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    (base / "README.md").write_text(base_card(plan, record), encoding="utf-8")
     return base
+
+
+def base_card(plan: PretrainPlan, record: dict[str, Any]) -> str:
+    """What the base is, what it saw and how well it knows text it never saw."""
+    shares = sum(source.share for source in plan.sources)
+    sources = "\n".join(
+        f"| {source.path.name} | {source.share / shares:.0%} | {bits:.3f} |"
+        for source, bits in zip(plan.sources, record["held_out_bits_per_byte"].values(), strict=True)
+    )
+    return f"""---
+library_name: transformers
+pipeline_tag: text-generation
+tags: [mynah, gpt2]
+---
+
+# A small base for voices
+
+A GPT-2 with {plan.layers} layers, width {plan.width}, {plan.heads} heads, context {plan.block_size} and a
+byte-level BPE of {plan.vocabulary:,} tokens: {record["parameters"]:,} parameters. It knows the shape of posts and
+prose, and few facts; it is there to be tuned into voices, not to be asked.
+
+| text | share of each batch | held-out bits per byte |
+| --- | --- | --- |
+{sources}
+
+Made by `mynah pretrain`: {record["tokens_seen"]:,} tokens seen in {record["seconds"] / 60:.0f} minutes, Muon for
+the matrices and AdamW for the rest, learning rate {plan.learning_rate} falling to zero, seed {plan.seed}. Every
+hundredth document was held out. It repeats the biases of what it read.
+"""
