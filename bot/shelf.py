@@ -53,7 +53,7 @@ class VoiceShelf:
         await asyncio.gather(self._task, return_exceptions=True)
         for request in self._waiting:
             request.answer.cancel()
-        self._thread.shutdown()
+        await asyncio.to_thread(self._thread.shutdown)  # it may be speaking still
 
     @property
     def loaded(self) -> list[str]:
@@ -97,6 +97,10 @@ class VoiceShelf:
             spoken = await loop.run_in_executor(
                 self._thread, self._speak_blocking, batch[0].voice, lines, batch[0].sampling
             )
+        except asyncio.CancelledError:  # the shelf closes
+            for request in batch:
+                request.answer.cancel()
+            raise
         except Exception as error:  # whatever it was belongs to those who asked, not to the shelf
             for request in batch:
                 if not request.answer.done():

@@ -11,19 +11,20 @@ from data.store import Run, Store
 from trainer.voice import Voice
 
 POLL_SECONDS = 0.25
+LOOK_SECONDS = 2.0  # how often to look whether a trainer is still there
 TRAINER_IS_ALIVE_SECONDS = 10.0
 
 
-async def ensure_trainer(store: Store, settings: Settings) -> None:
-    """Start a trainer that ends when the queue is empty, unless one is at work already.
+def start_trainer(settings: Settings) -> subprocess.Popen[bytes]:
+    """A trainer that ends when the queue is empty.
 
     It is a session of its own: Ctrl-C in the terminal stops the waiting, not the training.
     """
-    if await store.runs.live_trainers(TRAINER_IS_ALIVE_SECONDS):
-        return
+    settings.home.mkdir(parents=True, exist_ok=True)
     with (settings.home / "trainer.log").open("ab") as log:
-        await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bot", "trainer", "--until-idle"),
+        # Not asyncio's: that ends its processes together with the loop.
+        return subprocess.Popen(
+            [sys.executable, "-m", "bot", "trainer", "--until-idle"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -34,8 +35,12 @@ async def ensure_trainer(store: Store, settings: Settings) -> None:
 async def wait_for_voice(store: Store, settings: Settings, run: Run, show: Callable[[Run, int], None]) -> Voice:
     """Call `show(run, place in the queue)` whenever there is news, and return the finished voice.
 
-    Raises RunFailedError where the run failed or was cancelled.
+    Starts a trainer where none is there: at once, and again where the one that was there left or was killed.
+    Raises RunFailedError where the run failed or was cancelled, or a trainer can't be started.
     """
+    loop = asyncio.get_running_loop()
+    trainer: subprocess.Popen[bytes] | None = None
+    look_at = loop.time()
     while True:
         current = await store.runs.get(run.id)
         if current is None:
@@ -47,6 +52,17 @@ async def wait_for_voice(store: Store, settings: Settings, run: Run, show: Calla
             raise RunFailedError(current.error or "The run failed.")
         if current.state == "cancelled":
             raise RunFailedError(f"Run {run.id} was cancelled.")
+        if loop.time() >= look_at:
+            look_at = loop.time() + LOOK_SECONDS
+            code = None if trainer is None else trainer.poll()
+            if code is not None and code > 0:
+                raise RunFailedError(
+                    f"The trainer ended by itself; {settings.home / 'trainer.log'} says why. "
+                    f"Run {run.id} waits for the next one: `mynah trainer`."
+                )
+            gone = trainer is None or code is not None  # ended by the queue's end, or by a signal
+            if gone and not await store.runs.live_trainers(TRAINER_IS_ALIVE_SECONDS):
+                trainer = await asyncio.to_thread(start_trainer, settings)
         await asyncio.sleep(POLL_SECONDS)
 
 

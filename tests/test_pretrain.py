@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from data.errors import InputError
 from tests.posts import texts
 from trainer.bases import resolve_base
 from trainer.pretrain import PretrainPlan, PretrainProgress, TextSource, documents, pretrain, rate_at
@@ -79,6 +80,28 @@ def test_books_are_cut_into_paragraphs_and_white_space_is_joined(tmp_path: Path)
         "It was a dark and foggy night at the lamp.",
         "The gull had seen it all before.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", b"{\n"),
+        ("a.jsonl", b'{"body": "x"}\n'),
+        ("a.txt", b"\xff\xfe\x00"),
+        ("a.jsonl.zst", b"no zstd"),
+    ],
+)
+def test_a_file_that_is_no_text_is_named(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name}' can't be read as text"):
+        list(documents(tmp_path / name))
+
+
+def test_too_little_text_is_said(plan: PretrainPlan, tmp_path: Path) -> None:
+    (tmp_path / "short.txt").write_text("Fog at the lamp tonight, and no gull.")
+    short = replace(plan, sources=(TextSource(tmp_path / "short.txt", 1.0),))
+    with pytest.raises(InputError, match="too short: at least 3,200 tokens"):
+        pretrain(short, tmp_path / "out", lambda sentence, share: None)
 
 
 def test_the_rate_warms_up_stays_and_falls() -> None:

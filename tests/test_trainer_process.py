@@ -14,7 +14,7 @@ from tests.posts import bring
 from tests.processes import children, kill, start_trainer, trainer_running, until
 from tests.tiny_voices import tiny_base
 from trainer.recipe import Recipe
-from trainer.voice import Voice
+from trainer.voice import RECORD, Voice
 
 QUICK = Recipe(epochs=2, block_size=32, batch=4, learning_rate=3e-3)
 LONG = dataclasses.replace(QUICK, epochs=12, patience=1000)  # some seconds, so that kills find it at work
@@ -188,3 +188,82 @@ async def test_a_forgotten_handle_ends_its_training(store: Store, base: Path, tm
 
         await until(over, 3)
     assert not (tmp_path / "voices").exists()
+
+
+async def test_a_cancel_is_heard_while_the_trainer_is_still_starting(
+    store: Store, base: Path, tmp_path: Path
+) -> None:
+    run = await ask(store, base, ENDLESS, "voice")
+    with trainer_running(tmp_path):
+
+        async def trainer_is_there() -> bool:
+            return await store.runs.live_trainers(60) == 1
+
+        await until(trainer_is_there)
+        await store.runs.cancel(run.id)
+
+        async def over() -> bool:
+            return (await state_of(store, run)).state == "cancelled" and leftovers(tmp_path) == []
+
+        await until(over, 2)
+
+
+async def test_what_a_power_cut_left_is_made_again(store: Store, base: Path, tmp_path: Path) -> None:
+    """A job and a checkpoint without content, and half a voice where the whole one belongs."""
+    run = await ask(store, base, QUICK, "voice")
+    folder = tmp_path / "runs" / str(run.id)
+    folder.mkdir(parents=True)
+    (folder / "job.json").write_bytes(b"")
+    (folder / "checkpoint.safetensors").write_bytes(b"")
+    (tmp_path / "voices" / "voice").mkdir(parents=True)
+    (tmp_path / "voices" / "voice" / RECORD).write_bytes(b"")
+    with trainer_running(tmp_path):
+        done = await ended(store, run)
+    assert (done.state, done.attempts) == ("done", 1), done.error
+    assert Voice.from_folder(tmp_path / "voices" / "voice").training_posts()
+
+
+async def test_a_run_that_can_not_be_understood_fails_and_the_next_goes_on(
+    store: Store, base: Path, tmp_path: Path
+) -> None:
+    """As a newer Mynah may have queued it."""
+    wish = RunWish("strange", ("keeper",), str(base), {"no_such_figure": 1}, "test")
+    strange, _ = await store.runs.enqueue(wish)
+    following = await ask(store, base, QUICK, "following")
+    with trainer_running(tmp_path, MYNAH_TRAINER__ATTEMPTS="2"):
+        failed, done = await ended(store, strange), await ended(store, following)
+    assert (failed.state, failed.attempts) == ("failed", 2)
+    assert "no_such_figure" in (failed.error or "")
+    assert done.state == "done"
+
+
+async def test_folders_of_ended_runs_are_swept(store: Store, base: Path, tmp_path: Path) -> None:
+    """A run that was put back and then cancelled: no trainer claims it again, and its folder holds posts."""
+    run = await ask(store, base, ENDLESS, "voice")
+    with trainer_running(tmp_path):
+        await at_work(store, run)
+    assert leftovers(tmp_path) != []
+    await store.runs.cancel(run.id)
+    with trainer_running(tmp_path):
+
+        async def swept() -> bool:
+            return leftovers(tmp_path) == []
+
+        await until(swept)
+
+
+async def test_a_child_whose_nursery_dies_ends_and_its_run_goes_on(
+    store: Store, base: Path, tmp_path: Path
+) -> None:
+    run = await ask(store, base, ENDLESS, "voice")
+    with trainer_running(tmp_path) as trainer:
+        await at_work(store, run)
+        tuning = children(trainer)
+        nursery = tuning[0].parent()
+        assert nursery is not None
+        kill(nursery)
+
+        async def taken_up_again() -> bool:
+            return (await state_of(store, run)).attempts == 2 and not tuning[0].is_running()
+
+        await until(taken_up_again)

@@ -17,6 +17,7 @@ BUILTIN = "builtin"
 BUILTIN_FOLDER = Path(__file__).parent / "builtin"
 _FILES = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "generation_config.json"]
 _NEEDED = ("config.json", "model.safetensors", "tokenizer.json")
+_SHAPE = ("n_embd", "n_layer", "n_positions", "vocab_size")
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,21 @@ class Base:
             raise InputError(
                 f"Base '{name}' lacks {', '.join(missing)}; give a folder with a GPT-2 saved as safetensors."
             )
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        try:
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            shape = {key: int(config[key]) for key in _SHAPE} if config["model_type"] == "gpt2" else {}
+        except (ValueError, KeyError, TypeError):
+            raise InputError(f"Base '{name}' has a config.json that can't be used; give a GPT-2's own.") from None
         if config.get("model_type") != "gpt2":
             raise InputError(
                 f"Base '{name}' is a {config.get('model_type')} model; only GPT-2-shaped bases can be tuned."
             )
-        width, layers, context = config["n_embd"], config["n_layer"], config["n_positions"]
+        width, layers, context = shape["n_embd"], shape["n_layer"], shape["n_positions"]
         digest = hashlib.sha256()
         for file in _NEEDED:
             with (folder / file).open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
-        parameters = (config["vocab_size"] + context) * width + layers * (12 * width + 13) * width + 2 * width
+        parameters = (shape["vocab_size"] + context) * width + layers * (12 * width + 13) * width + 2 * width
         return cls(name, folder, digest.hexdigest()[:16], parameters, context)
 
 

@@ -4,15 +4,16 @@ Tensors are safetensors, progress is its text header: nothing in it can run code
 """
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from trainer.durable import appearing
 
 
 def save_checkpoint(
@@ -24,16 +25,15 @@ def save_checkpoint(
         for index, state in optimizer.state_dict()["state"].items():
             for name, value in state.items():
                 tensors[f"optimizer/{number}/{index}/{name}"] = torch.as_tensor(value)
-    partial = file.with_suffix(f".{os.getpid()}.partial")  # a lost run may still have its old child
-    save_file({k: v.contiguous() for k, v in tensors.items()}, partial, {"progress": json.dumps(progress)})
-    os.replace(partial, file)
+    with appearing(file) as partial:
+        save_file({k: v.contiguous() for k, v in tensors.items()}, partial, {"progress": json.dumps(progress)})
 
 
 def load_checkpoint(
     file: Path, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer]
 ) -> dict[str, Any] | None:
-    """Put the state back in place and return the progress; None where there is no checkpoint."""
-    if not file.exists():
+    """Put the state back in place and return the progress; None where there is no checkpoint that can be read."""
+    if not is_whole(file):
         return None
     learning = _learning(model)
     states: list[dict[int, dict[str, Tensor]]] = [{} for _ in optimizers]
@@ -49,6 +49,15 @@ def load_checkpoint(
     for optimizer, state in zip(optimizers, states, strict=True):
         optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
     return progress
+
+
+def is_whole(file: Path) -> bool:
+    """Whether a checkpoint is there, all of it: safetensors checks its own length."""
+    try:
+        with safe_open(file, "pt"):
+            return True
+    except (OSError, SafetensorError):
+        return False
 
 
 def _learning(model: nn.Module) -> dict[str, nn.Parameter]:

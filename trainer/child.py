@@ -2,10 +2,10 @@
 crash hurts nothing else. It is forked from a parent that has torch loaded already, so a run starts at once.
 """
 
+import asyncio
 import errno
 import json
 import multiprocessing
-import multiprocessing.forkserver
 import os
 import threading
 from multiprocessing.connection import Connection
@@ -15,7 +15,10 @@ from typing import Any
 
 from data.errors import MynahError
 
+_FULL_DISK = ("no space left", "disk quota", "file too large", "disk is full")
 _PRELOADED = ["trainer.child", "trainer.tune"]
+LISTEN_SECONDS = 0.1
+ORPHAN_SECONDS = 0.5  # how long a child may outlive the process that it was forked from
 
 
 class Nursery:
@@ -26,8 +29,11 @@ class Nursery:
         self._context.set_forkserver_preload(_PRELOADED)
 
     def preload(self) -> None:
-        """Start the parent now, so that the first run need not wait for its imports."""
-        multiprocessing.forkserver.ensure_running()
+        """Start the parent now and wait for its imports (seconds), so that from then on a child starts at once."""
+        process = self._context.Process(target=_do_nothing, name="preload")
+        process.start()
+        process.join()
+        process.close()
 
     def start(self, folder: Path) -> "TuningChild":
         ours, theirs = self._context.Pipe(duplex=False)
@@ -64,6 +70,11 @@ class TuningChild:
             pass  # the child closed its end, or died while it wrote
         return not alive
 
+    async def wait(self) -> None:
+        """Return once it has ended; `progress` and `error` grow meanwhile."""
+        while not self.ended():  # noqa: ASYNC110 - what it waits for is a process
+            await asyncio.sleep(LISTEN_SECONDS)
+
     def kill(self) -> None:
         """End the child at once and free what the parent holds of it."""
         self._process.kill()
@@ -86,6 +97,10 @@ class TuningChild:
         return f"The training process ended unexpectedly (exit code {code})."
 
 
+def _do_nothing() -> None:
+    pass
+
+
 def _tune_and_report(folder: Path, pipe: Connection) -> None:
     _end_with_parent()
     try:
@@ -103,12 +118,13 @@ def explain(error: Exception) -> tuple[str, bool]:
     """A sentence for an error of the machine, and whether trying again may help."""
     text = str(error).lower()
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    # safetensors reports the system's errors in words alone.
-    if full or "no space left" in text or "disk quota" in text or "file too large" in text:
+    # safetensors and SQLite report the system's errors in words alone.
+    if full or any(words in text for words in _FULL_DISK):
         return "The disk is full; free some space, then train again.", False
     if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
         return "There is not enough memory for this base; use a smaller base or block size.", False
-    return f"The training broke off: {type(error).__name__}: {error}", True
+    first_line = str(error).partition("\n")[0]
+    return f"The training broke off: {type(error).__name__}: {first_line}", True
 
 
 def _say(pipe: Connection, message: dict[str, Any]) -> None:
@@ -116,12 +132,17 @@ def _say(pipe: Connection, message: dict[str, Any]) -> None:
 
 
 def _end_with_parent() -> None:
-    """A trainer that was killed must not leave a child computing: another trainer will start the run again."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
+    """A trainer that was killed must not leave a child computing: another trainer will start the run again.
+
+    Nor must the process that it was forked from: without it the trainer takes the child for dead.
+    """
+    trainer = multiprocessing.parent_process()
+    assert trainer is not None
+    forked_from = os.getppid()
 
     def watch() -> None:
-        parent.join()
+        while trainer.is_alive() and os.getppid() == forked_from:
+            trainer.join(ORPHAN_SECONDS)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True, name="watch parent").start()

@@ -26,8 +26,8 @@ def merged_model(voice: Voice) -> GPT2LMHeadModel:
 
 def export_voice(voice: Voice, folder: Path) -> None:
     """Write the voice to `folder`, which appears whole or not at all. Raises InputError where it is taken."""
-    if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"'{folder}' exists and is not empty; give a new folder.")
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise InputError(f"'{folder}' is there already and not empty; give a new folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:

@@ -7,11 +7,11 @@ runs/<id>/voice/                   out: complete once it holds voice.json, which
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from trainer.durable import write_json
 from trainer.recipe import Recipe
 
 
@@ -44,6 +44,15 @@ class Job:
         write_json(folder / "job.json", asdict(self))
 
     @classmethod
+    def is_whole(cls, folder: Path) -> bool:
+        """Whether a job can be read there: a power cut may leave a file without its content."""
+        try:
+            cls.read(folder)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return True
+
+    @classmethod
     def read(cls, folder: Path) -> "Job":
         values: dict[str, Any] = json.loads((folder / "job.json").read_text(encoding="utf-8"))
         return cls(
@@ -68,10 +77,3 @@ class Progress:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
-
-
-def write_json(file: Path, values: object) -> None:
-    """Write a JSON file that appears at once or not at all."""
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(values, ensure_ascii=False, indent=1), encoding="utf-8")
-    os.replace(partial, file)

@@ -18,6 +18,7 @@ import zstandard
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from data.errors import InputError
 from trainer.checkpoint import load_checkpoint, save_checkpoint
 from trainer.learning import Arithmetic, adamw, matrices_and_others, mean_loss, next_token_loss
 from trainer.model_folder import write_model_folder
@@ -67,15 +68,22 @@ Report = Callable[[str, float], None]
 
 
 def documents(path: Path) -> Iterator[str]:
-    """Every document of a text file, white space collapsed; books are cut into paragraphs."""
-    texts: Iterator[str]
-    if path.suffix == ".txt":
-        texts = iter([path.read_text(encoding="utf-8")])
-    else:
+    """Every document of a text file, white space collapsed; books are cut into paragraphs.
+
+    Raises InputError for a file that is no text in one of the three forms.
+    """
+    try:
         raw = path.read_bytes()
         if path.suffix == ".zst":
             raw = zstandard.ZstdDecompressor().stream_reader(raw).read()
-        texts = (json.loads(line)["text"] for line in raw.decode("utf-8").splitlines() if line.strip())
+        whole = raw.decode("utf-8")
+        texts = (
+            [whole] if path.suffix == ".txt" else [json.loads(line)["text"] for line in whole.split("\n") if line]
+        )
+    except (ValueError, KeyError, TypeError, zstandard.ZstdError) as error:
+        raise InputError(
+            f"'{path}' can't be read as text ({error}); give .txt in UTF-8, or one JSON object with `text` a line."
+        ) from None
     for text in texts:
         paragraphs = text.split("\n\n")
         for paragraph in paragraphs:
@@ -109,8 +117,8 @@ class EncodedSource:
     held_out_bytes: int
 
 
-def encode(source: TextSource, tokenizer: Tokenizer, folder: Path) -> EncodedSource:
-    """Encode a source once; a resumed run reads the arrays back."""
+def encode(source: TextSource, tokenizer: Tokenizer, folder: Path, block_size: int) -> EncodedSource:
+    """Encode a source once; a resumed run reads the arrays back. Raises InputError where it is too short."""
     file = folder / f"{source.path.name}.npz"
     if not file.exists():
         streams: tuple[list[int], list[int]] = ([0], [0])
@@ -130,7 +138,14 @@ def encode(source: TextSource, tokenizer: Tokenizer, folder: Path) -> EncodedSou
             held_out_bytes=held_out_bytes,
         )
     arrays = numpy.load(file, allow_pickle=False)
-    return EncodedSource(arrays["learn"], arrays["held_out"], int(arrays["held_out_bytes"]))
+    encoded = EncodedSource(arrays["learn"], arrays["held_out"], int(arrays["held_out_bytes"]))
+    if min(len(encoded.learn), len(encoded.held_out)) <= block_size:
+        file.unlink()
+        raise InputError(
+            f"'{source.path}' is too short: at least {HELD_OUT_SHARE * block_size:,} tokens are needed, so that "
+            "a hundredth of it can be held out."
+        )
+    return encoded
 
 
 def rate_at(plan: PretrainPlan, progress: PretrainProgress) -> float:
@@ -170,7 +185,7 @@ def pretrain(plan: PretrainPlan, folder: Path, report: Report) -> Path:
         train_tokenizer(texts, plan.vocabulary).save(str(tokenizer_file))
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
     report("encoding the text", 0.0)
-    encoded = [encode(source, tokenizer, folder) for source in plan.sources]
+    encoded = [encode(source, tokenizer, folder, plan.block_size) for source in plan.sources]
 
     arithmetic = Arithmetic.of_this_machine()
     torch.manual_seed(plan.seed)

@@ -1,6 +1,7 @@
 """Tune a base on a person's posts: load, prepare, loop, evaluate, save, from top to bottom."""
 
 import math
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from transformers.utils.logging import disable_progress_bar
 from data.errors import RunFailedError
 from trainer.blocks import encode_posts, epoch_blocks
 from trainer.checkpoint import load_checkpoint, save_checkpoint
-from trainer.job import Job, Progress, write_json
+from trainer.durable import write_json
+from trainer.job import Job, Progress
 from trainer.learning import Arithmetic, adamw, language_model, mean_loss, next_token_loss
 from trainer.prompt import end_of_text_id
 from trainer.recipe import Recipe
@@ -96,9 +98,7 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
             )
         loss_value = loss.item()
         if not math.isfinite(loss_value):
-            raise RunFailedError(
-                f"The loss stopped being a number at step {state.step}; train again with a lower learning rate."
-            )
+            raise _no_number(state.step)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -107,6 +107,8 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
 
         if state.step % evaluate_every == 0 or state.step == steps:
             current = held_out_loss()
+            if not math.isfinite(current):
+                raise _no_number(state.step)
             state.history.append({"step": state.step, "loss": loss_value, "held_out_loss": current})
             state.evaluations_since_best += 1
             if current < state.best:
@@ -123,7 +125,9 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
             f"The voice learned nothing: held-out loss {state.before:.3f} before, {state.best:.3f} after; "
             "bring more posts or try another base."
         )
-    load_checkpoint(folder / "best.safetensors", model, [])
+    if load_checkpoint(folder / "best.safetensors", model, []) is None:
+        (folder / "checkpoint.safetensors").unlink(missing_ok=True)  # so that the next attempt starts again
+        raise OSError("the best weights can't be read back")
     return save_voice(folder, job, model, state)
 
 
@@ -161,8 +165,8 @@ def rate_factor(step: int, steps: int, warmup_share: float) -> float:
 
 
 def save_voice(folder: Path, job: Job, model: nn.Module, state: TuneState) -> VoiceRecord:
-    """Write `folder/voice`, the record last: without it the folder is no voice."""
-    voice = folder / "voice"
+    """Write `folder/voice`, which appears whole: a lost run's child may be writing its own beside it."""
+    voice = folder / f"voice.{os.getpid()}.partial"
     shutil.rmtree(voice, ignore_errors=True)
     if isinstance(model, PeftModel):
         model.save_pretrained(voice, safe_serialization=True)
@@ -186,7 +190,15 @@ def save_voice(folder: Path, job: Job, model: nn.Module, state: TuneState) -> Vo
         history=state.history,
     )
     write_json(voice / RECORD, record.to_json())
+    shutil.rmtree(folder / "voice", ignore_errors=True)  # left by an attempt whose trainer was killed
+    os.replace(voice, folder / "voice")
     return record
+
+
+def _no_number(step: int) -> RunFailedError:
+    return RunFailedError(
+        f"The loss stopped being a number at step {step}; train again with a lower learning rate."
+    )
 
 
 def _progress(state: TuneState, steps: int, loss: float, tokens_per_step: int) -> Progress:

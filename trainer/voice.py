@@ -7,12 +7,16 @@ voices/<key>/tokenizer.json        of the base
 voices/<key>/posts.json            the cleaned posts it was tuned on, for the copy gate
 """
 
+import contextlib
 import json
+import os
+import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from data.errors import NotFoundError
+from trainer.durable import flush_to_disk
 from trainer.recipe import Method, Recipe
 
 RECORD = "voice.json"
@@ -58,14 +62,42 @@ class Voice:
 
     @classmethod
     def from_folder(cls, folder: Path) -> "Voice":
-        """Raises NotFoundError where there is no finished voice."""
+        """Raises NotFoundError where there is no finished voice, or its record can't be read."""
         try:
             values = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+            return cls(VoiceRecord.from_json(values), folder)
         except FileNotFoundError:
             raise NotFoundError(f"There is no voice in {folder}; train it again with `mynah train`.") from None
-        return cls(VoiceRecord.from_json(values), folder)
+        except (ValueError, KeyError, TypeError):
+            raise NotFoundError(f"The voice in {folder} is damaged; train it again with `mynah train`.") from None
 
     def training_posts(self) -> list[str]:
         """The cleaned posts the voice was tuned on."""
         posts: list[str] = json.loads((self.folder / POSTS).read_text(encoding="utf-8"))
         return posts
+
+
+def publish(finished: Path, place: Path) -> None:
+    """Move a finished voice to its place, where it outlasts a power cut. What is there and no voice makes way; a
+    voice stays, as its key says that it was made of the same. Raises OSError on a full disk.
+    """
+    for path in (*finished.iterdir(), finished):
+        flush_to_disk(path)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.exists():
+        with contextlib.suppress(NotFoundError):
+            Voice.from_folder(place)
+            return
+        shutil.rmtree(place)
+    os.replace(finished, place)
+    flush_to_disk(place.parent)
+
+
+def voices_of(handle: str, voices: Path) -> list[Path]:
+    """The folders under `voices` of whatever imitates the handle, known to the store or not."""
+    found = []
+    for folder in voices.iterdir() if voices.is_dir() else ():
+        with contextlib.suppress(NotFoundError):
+            if handle in Voice.from_folder(folder).record.handles:
+                found.append(folder)
+    return found

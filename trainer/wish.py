@@ -58,10 +58,10 @@ async def ask_for_voice(
     corpora = await load_corpora(store, handles, profile)
     notes = [warning for corpus in corpora if (warning := check_size(corpus))]
     if base_name is None:
-        base, note = default_base(settings.base, offline=settings.offline)
+        base, note = await asyncio.to_thread(default_base, settings.base, offline=settings.offline)
         notes += [note] if note else []
     else:
-        base = resolve_base(base_name, offline=settings.offline)
+        base = await asyncio.to_thread(resolve_base, base_name, offline=settings.offline)
     recipe = Recipe.for_base(base.parameters, profile)
     key = voice_key({corpus.handle: corpus.digest for corpus in corpora}, base.digest, recipe)
     if await store.voices.get(key) is not None:

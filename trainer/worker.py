@@ -11,7 +11,8 @@ import shutil
 import signal
 import socket
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 import structlog
 
@@ -20,15 +21,32 @@ from data.errors import MynahError, NotFoundError
 from data.settings import Settings
 from data.store import Run, Store, open_store
 from trainer.bases import resolve_base
-from trainer.child import Nursery, TuningChild
+from trainer.child import Nursery, explain
 from trainer.job import Job, JobCorpus
 from trainer.recipe import Recipe
-from trainer.voice import Voice, VoiceRecord
+from trainer.voice import Voice, VoiceRecord, publish
 from trainer.wish import load_corpora
 
 HEARTBEAT_SECONDS = 0.5  # also how soon a cancel is noticed
+MOST_STUMBLES = 5  # in a row; then whoever supervises the process may know better
 
 log = structlog.get_logger()
+
+
+class _LetGoError(Exception):
+    """The work on a run must end: `pulse` is the queue's word, or "stop" where the trainer itself is to end."""
+
+    def __init__(self, pulse: str) -> None:
+        super().__init__(pulse)
+        self.pulse = pulse
+
+
+class _BrokeOffError(Exception):
+    """The child left no voice; says why, and whether trying again may help."""
+
+    def __init__(self, sentence: str, *, retry: bool) -> None:
+        super().__init__(sentence)
+        self.retry = retry
 
 
 class Trainer:
@@ -46,41 +64,119 @@ class Trainer:
         self._stopping.set()
 
     async def serve(self, *, until_idle: bool = False) -> None:
-        """Claim and work until `stop`, or until there is nothing left to do."""
-        limits = self._settings.trainer
+        """Claim and work until `stop`, or until there is nothing left to do.
+
+        A store that fails (a full disk, a lock that is never given back) is asked again; the run at hand comes
+        back by its lease. Raises what it raised where it goes on failing.
+        """
+        await self._warm_up()
+        stumbles = 0
         while not self._stopping.is_set():
-            await self._store.runs.beat(self._name, os.getpid())
-            for ended in await self._store.runs.reap(limits.attempts):
-                log.warning("run given up", run=ended.id, error=ended.error)
-                self._forget_folder(ended)
-            claimed = await self._store.runs.claim(self._name, limits.lease_seconds, limits.attempts)
-            if claimed is not None:
-                await self._work(claimed)
-            elif until_idle and not await self._store.runs.active():
-                break
-            else:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), limits.poll_seconds)
+            try:
+                worked = await self._turn()
+                if not worked and until_idle and not await self._store.runs.active():
+                    break
+                stumbles = 0
+            except Exception:
+                stumbles += 1
+                log.exception("trainer stumbled", times=stumbles)
+                if stumbles == MOST_STUMBLES:
+                    raise
+                worked = False
+            if not worked:
+                await self._rest(max(self._settings.trainer.poll_seconds, stumbles))
         await self._store.runs.leave(self._name)
+
+    async def _warm_up(self) -> None:
+        """Load what tuning needs before anything is claimed: it takes seconds that no cancel should wait for."""
+        loading = asyncio.create_task(asyncio.to_thread(self._nursery.preload))
+        while not loading.done() and not self._stopping.is_set():
+            await self._store.runs.beat(self._name, os.getpid())
+            await asyncio.wait({loading}, timeout=HEARTBEAT_SECONDS)
+        await loading
+
+    async def _turn(self) -> bool:
+        """Tidy up, then work on the next run; False where there is none."""
+        limits = self._settings.trainer
+        await self._store.runs.beat(self._name, os.getpid())
+        for ended in await self._store.runs.reap(limits.attempts):
+            log.warning("run given up", run=ended.id, error=ended.error)
+        await self._sweep()
+        claimed = await self._store.runs.claim(self._name, limits.lease_seconds, limits.attempts)
+        if claimed is not None:
+            await self._work(claimed)
+        return claimed is not None
+
+    async def _sweep(self) -> None:
+        """Delete the folders of runs that have ended: cancelled while they waited, given up, or their trainer was
+        killed before it could. They hold a person's posts.
+        """
+        if not self._settings.runs.is_dir():
+            return
+        folders = [folder for folder in self._settings.runs.iterdir() if folder.name.isdigit()]
+        if folders:  # listed before the store is asked, so that a new run's folder is never among them
+            active = {str(run.id) for run in await self._store.runs.active()}
+            for folder in folders:
+                if folder.name not in active:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     async def _work(self, run: Run) -> None:
         log.info("run started", run=run.id, handles=run.handles, attempt=run.attempts)
         try:
             if not self._is_published(run):
-                await self._prepare(run)
-                if not await self._tune(run):
-                    return
+                await self._guard(run, self._prepare(run), dict)
+                await self._tune(run)
             await self._record(run)
             log.info("run done", run=run.id)
+        except _LetGoError as reason:
+            await self._let_go(run, reason.pulse)
+        except _BrokeOffError as broke_off:
+            await self._fail(run, str(broke_off), retry=broke_off.retry)
         except MynahError as error:
             await self._fail(run, str(error), retry=False)
-        except OSError as error:
-            await self._fail(run, f"The run's folder can't be written: {error.strerror}.", retry=True)
+        except Exception as error:  # whatever is wrong with one run, the next goes on
+            log.exception("run broke off", run=run.id)
+            sentence, retry = explain(error)
+            await self._fail(run, sentence, retry=retry)
+
+    async def _guard(
+        self, run: Run, work: Coroutine[Any, Any, None], progress: Callable[[], dict[str, Any]]
+    ) -> None:
+        """Do `work` while the lease is renewed. Raises _LetGoError where the run must be let go."""
+        task = asyncio.create_task(work)
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            while not task.done():
+                await self._store.runs.beat(self._name, os.getpid())
+                await self._renew(run, progress())
+                if stopping.done():
+                    raise _LetGoError("stop")
+                await asyncio.wait(
+                    {task, stopping}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+            await task
+        finally:
+            task.cancel()
+            stopping.cancel()
+
+    async def _renew(self, run: Run, progress: dict[str, Any]) -> None:
+        pulse = await self._store.runs.heartbeat(run, self._settings.trainer.lease_seconds, progress)
+        if pulse != "go on":
+            raise _LetGoError(pulse)
+
+    async def _let_go(self, run: Run, pulse: str) -> None:
+        """The work has been ended: say so, and clean up what is ours. A run that was lost is somebody else's."""
+        log.info("run let go", run=run.id, pulse=pulse)
+        if pulse == "stop":
+            await self._store.runs.release(run)
+        elif pulse == "cancel":
+            await self._store.runs.cancelled(run)
+            self._forget_folder(run)
 
     async def _prepare(self, run: Run) -> None:
         """Write the job of a fresh run; one that was interrupted keeps its own, and its checkpoint with it."""
         folder = self._settings.runs / str(run.id)
-        if (folder / "job.json").exists():
+        if await asyncio.to_thread(Job.is_whole, folder):
             return
         recipe = Recipe.from_json(run.recipe)
         base = await asyncio.to_thread(resolve_base, run.base, offline=self._settings.offline)
@@ -96,54 +192,24 @@ class Trainer:
             corpora=tuple(corpora),
             threads=self._settings.trainer.threads,
         )
-        job.write(folder)
+        await asyncio.to_thread(job.write, folder)
 
-    async def _tune(self, run: Run) -> bool:
-        """Watch over a child until it ends; True when it left a voice."""
+    async def _tune(self, run: Run) -> None:
+        """Watch over a child until it ends, and publish the voice that it left."""
         folder = self._settings.runs / str(run.id)
-        child = self._nursery.start(folder)
+        child = await asyncio.to_thread(self._nursery.start, folder)
         try:
-            while not child.ended():
-                await self._store.runs.beat(self._name, os.getpid())
-                if not await self._may_go_on(run, child):
-                    return False
-                if self._stopping.is_set():
-                    child.kill()
-                    await self._store.runs.release(run)
-                    return False
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), HEARTBEAT_SECONDS)
-            return await self._judge(run, child)
+            await self._guard(run, child.wait(), lambda: child.progress)
         finally:
             child.kill()
-
-    async def _may_go_on(self, run: Run, child: TuningChild) -> bool:
-        """Renew the lease; where the run was cancelled or taken over, end the child and clean up what is ours."""
-        pulse = await self._store.runs.heartbeat(run, self._settings.trainer.lease_seconds, child.progress)
-        if pulse == "go on":
-            return True
-        child.kill()
-        log.info("run let go", run=run.id, pulse=pulse)
-        if pulse == "cancel":
-            await self._store.runs.cancelled(run)
-            self._forget_folder(run)
-        return False
-
-    async def _judge(self, run: Run, child: TuningChild) -> bool:
-        """Publish what an ended child left, or fail its run."""
         if child.error is not None:
             log.warning("run failed", run=run.id, **child.error)
-            await self._fail(run, child.error["error"], retry=child.error["retry"])
-            return False
+            raise _BrokeOffError(child.error["error"], retry=child.error["retry"])
         sentence = child.death_sentence()
         if sentence is not None:
-            await self._fail(run, sentence, retry=True)
-            return False
-        if not await self._may_go_on(run, child):
-            return False
-        self._settings.voices.mkdir(parents=True, exist_ok=True)
-        os.replace(self._settings.runs / str(run.id) / "voice", self._settings.voices / run.voice_key)
-        return True
+            raise _BrokeOffError(sentence, retry=True)
+        await self._renew(run, child.progress)  # it may have been cancelled while the child ended
+        await asyncio.to_thread(publish, folder / "voice", self._settings.voices / run.voice_key)
 
     def _is_published(self, run: Run) -> bool:
         """A trainer killed between the rename and the record left the whole voice: nothing is tuned twice."""
@@ -175,6 +241,10 @@ class Trainer:
         if not retry:
             self._forget_folder(run)
 
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
     def _forget_folder(self, run: Run) -> None:
         shutil.rmtree(self._settings.runs / str(run.id), ignore_errors=True)
 
@@ -193,9 +263,7 @@ async def _stopped_by_signals(trainer: Trainer) -> AsyncIterator[None]:
 
 async def serve(settings: Settings, *, until_idle: bool = False) -> None:
     """The whole trainer process: store, nursery, trainer."""
-    nursery = Nursery()
-    nursery.preload()
     async with open_store(settings.database) as store:
-        trainer = Trainer(settings, store, nursery)
+        trainer = Trainer(settings, store, Nursery())
         async with _stopped_by_signals(trainer):
             await trainer.serve(until_idle=until_idle)
