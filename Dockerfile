@@ -1,5 +1,6 @@
 # Build: a virtual environment with Mynah in it. The CPU build of torch is much smaller than the default one on
-# Linux: pass the address of PyTorch's CPU index as --build-arg PIP_EXTRA_INDEX_URL=...
+# Linux: give the address of PyTorch's CPU index as --build-arg PIP_EXTRA_INDEX_URL=... (compose takes it from the
+# environment).
 FROM python:3.11-slim AS build
 ARG PIP_EXTRA_INDEX_URL
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -23,9 +24,12 @@ ENV PATH=/opt/mynah/bin:$PATH \
     MYNAH_HOME=/var/lib/mynah \
     HF_HOME=/var/lib/mynah/hub \
     PYTHONUNBUFFERED=1
-USER mynah
+# By number, so that an orchestrator can see that it is not root.
+USER 1000
 WORKDIR /var/lib/mynah
 VOLUME /var/lib/mynah
 HEALTHCHECK --interval=30s --timeout=20s --start-period=30s CMD ["mynah", "doctor", "--quick"]
+# As process 1, Mynah hears only the signals that it handles; SIGINT is one in every command.
+STOPSIGNAL SIGINT
 ENTRYPOINT ["mynah"]
 CMD ["run"]

@@ -4,6 +4,7 @@ import sys
 import uuid
 
 import structlog
+from rich.markup import escape
 
 from bot.cli import app
 from bot.cli.present import err
@@ -14,13 +15,17 @@ def main() -> None:
     try:
         app()
     except MynahError as error:
-        err.print(f"[bold red]✗[/] {error}", soft_wrap=True)
+        err.print(f"[bold red]✗[/] {escape(str(error))}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # `mynah say ... | head` is no fault
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:  # a full disk, a folder without rights: nothing that a report would mend
+        structlog.get_logger().exception("system")
+        err.print(f"[bold red]✗[/] The system refused ({escape(str(error))}); see to that, then try again.")
+        sys.exit(1)
     except Exception:  # the one broad catch of the process: a fault of the program, not of its user
         reference = uuid.uuid4().hex[:8]
         structlog.get_logger().exception("fault", reference=reference)

@@ -85,7 +85,7 @@ async def _memory(settings: Settings) -> Finding:
 async def _store(settings: Settings) -> Finding:
     try:
         async with open_store(settings.database) as store:
-            return Finding("store", "ok", f"{len(await store.posts.handles())} corpora, migrations applied")
+            return Finding("store", "ok", f"opens; corpora: {len(await store.posts.handles())}")
     except MynahError as error:
         return Finding("store", "fail", str(error), "Check MYNAH_HOME and MYNAH_DATABASE_URL.")
 
@@ -110,7 +110,12 @@ async def _base(settings: Settings) -> Finding:
     try:
         await asyncio.to_thread(HfApi().model_info, settings.base, timeout=5)
     except Exception as error:  # any failure of any network layer means the same here
-        return Finding("base", "note", f"the model hub has no {settings.base} ({type(error).__name__})", advice)
+        return Finding(
+            "base",
+            "note",
+            f"{settings.base} is not here, and the model hub did not give it ({type(error).__name__})",
+            advice,
+        )
     return Finding("base", "ok", f"{settings.base} can be fetched from the model hub")
 
 

@@ -1,15 +1,21 @@
 """The command line as a person meets it: real processes, exit codes, one sentence where something is wrong."""
 
 import json
+import os
+import pty
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.posts import texts
 from tests.processes import ROOT, environment
+from tests.tiny_voices import full_voice
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -90,6 +96,7 @@ def test_the_whole_way_by_command_line(home: Path, posts_file: Path, tmp_path: P
     ("arguments", "code", "sentence"),
     [
         (["import", "nowhere.zip"], 3, "nowhere.zip"),
+        (["import", "[odd]nowhere.zip"], 3, "[odd]nowhere.zip"),
         (["train", "nobody"], 3, "no posts of @nobody"),
         (["train", "not a name"], 2, "not an account name"),
         (["say", "nobody"], 3, "no voice of nobody"),
@@ -130,6 +137,8 @@ def test_a_detached_run_waits_for_a_trainer_and_can_be_cancelled(tmp_path: Path,
     assert mynah(tmp_path, "import", str(posts_file)).returncode == 0
     queued = printed(mynah(tmp_path, "train", "keeper", "--base", "builtin", "--detach", "--json"))
     assert queued["state"] == "queued"
+    waiting = printed(mynah(tmp_path, "runs", "--json"))
+    assert [(run["run"], run["state"]) for run in waiting] == [(queued["run"], "queued")]
     assert mynah(tmp_path, "cancel", str(queued["run"])).returncode == 0
     assert printed(mynah(tmp_path, "runs", "--json"))[0]["state"] == "cancelled"
 
@@ -149,3 +158,78 @@ def test_a_home_that_can_not_be_written_is_a_finding(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "MYNAH_HOME" in result.stdout
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.slow
+def test_sigterm_ends_run_and_its_trainer(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot", "run"],
+        cwd=ROOT,
+        env=environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdout is not None
+        assert b"trainer is running" in process.stdout.readline()
+        deadline = time.monotonic() + 30
+        while not (trainers := psutil.Process(process.pid).children()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(1)
+        process.terminate()
+        process.wait(20)
+    assert trainers
+    assert not any(trainer.is_running() for trainer in trainers)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_waiting_and_not_the_training(tmp_path: Path, posts_file: Path) -> None:
+    assert mynah(tmp_path, "import", str(posts_file)).returncode == 0
+    with subprocess.Popen(
+        [sys.executable, "-m", "bot", "train", "keeper", "--base", "builtin"],
+        cwd=ROOT,
+        env=environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as waiting:
+        deadline = time.monotonic() + 60
+        while not (trainers := psutil.Process(waiting.pid).children()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        waiting.send_signal(signal.SIGINT)
+        said = waiting.communicate(timeout=20)[1].decode()
+    assert waiting.returncode == 130
+    assert "goes on in the background" in said
+    while (
+        not (runs := printed(mynah(tmp_path, "runs", "--json")))[0]["finished_at"] and time.monotonic() < deadline
+    ):
+        time.sleep(0.5)
+    assert [run["state"] for run in runs] == ["done"]
+    assert trainers
+
+
+def test_the_chat_ends_at_ctrl_c_without_waiting_for_enter(tmp_path: Path) -> None:
+    full_voice(tmp_path / "voices" / "key")
+    program = (
+        "import asyncio, sys; from pathlib import Path; from rich.console import Console; "
+        "from bot.fronts.terminal import TerminalFront; from trainer.voice import Voice; "
+        "asyncio.run(TerminalFront(Console(), None, Voice.from_folder(Path(sys.argv[1]))).chat())"
+    )
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "voices" / "key")],
+        cwd=ROOT,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as chat:
+        assert chat.stdout is not None
+        while b"leaves" not in (line := chat.stdout.readline()):
+            assert line
+        time.sleep(0.5)
+        chat.send_signal(signal.SIGINT)
+        try:
+            chat.wait(10)
+        finally:
+            chat.kill()
+    for descriptor in (ours, theirs):
+        os.close(descriptor)

@@ -3,18 +3,21 @@
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from bot.cli.present import err, out, print_json, print_table, reading_bar
 from bot.cli.session import with_store
 from data.collect import Collected, collect
 from data.corpus import Profile, check_size
+from data.errors import MynahError
 from data.posts import normalise_handle
 from data.settings import Settings
 from data.sources import SOURCES
 from data.store import Store
+from trainer.voice import voices_of
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
 ProfileOption = Annotated[
@@ -51,7 +54,7 @@ def import_posts(
 
     async def work(settings: Settings, store: Store) -> Collected:
         with reading_bar() as bar:
-            task = bar.add_task(f"Reading {path.name}", total=None)
+            task = bar.add_task(f"Reading {escape(path.name)}", total=None)
             return await collect(
                 store,
                 path,
@@ -72,16 +75,20 @@ def import_posts(
     warning = check_size(collected.corpus)
     if warning:
         err.print(f"[yellow]![/] {warning}")
+    if not as_json:
+        out.print(f"  → Train a voice with `mynah train {collected.corpus.handle}`.")
 
 
 def show_collected(collected: Collected) -> None:
     """The counts as a sum that a person can check."""
     corpus, counts = collected.corpus, collected.corpus.counts
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.breakdown.items() if count)
-    out.print(f"[bold]@{corpus.handle}[/]  {collected.provenance.source}, {collected.added.new:,} new posts")
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.breakdown.items())
+    reasons = f"  ({reasons})" if counts.breakdown.keys() - {"short"} else ""
+    changed = f", {collected.added.changed:,} changed" if collected.added.changed else ""
+    out.print(f"[bold]@{corpus.handle}[/]  {collected.provenance.source}: {collected.added.new:,} new{changed}")
     out.print(f"  downloaded {counts.downloaded:>8,}")
     out.print(f"  retweets   {-counts.retweets:>8,}")
-    out.print(f"  short      {-counts.short:>8,}" + (f"  ({reasons})" if reasons else ""))
+    out.print(f"  short      {-counts.short:>8,}" + reasons)
     out.print(f"  kept       {counts.kept:>8,}  ({corpus.characters:,} characters)")
     if collected.skipped:
         left = ", ".join(f"{count:,} {reason}" for reason, count in collected.skipped.items())
@@ -94,7 +101,7 @@ def list_corpora(context: typer.Context, as_json: JsonOption = False) -> None:
     Example: mynah corpora --json
     """
 
-    async def work(settings: Settings, store: Store) -> list[dict[str, object]]:
+    async def work(settings: Settings, store: Store) -> list[dict[str, Any]]:
         return [
             {
                 **asdict(summary),
@@ -109,7 +116,9 @@ def list_corpora(context: typer.Context, as_json: JsonOption = False) -> None:
     elif not rows:
         out.print("No posts yet; bring some with `mynah import PATH`, or try `mynah demo`.")
     else:
-        columns = ("handle", "profile", "downloaded", "retweets", "short", "kept", "characters")
+        for row in rows:
+            row["from"] = ", ".join(dict.fromkeys(origin["source"] for origin in row["provenance"]))
+        columns = ("handle", "downloaded", "kept", "characters", "from")
         print_table("Corpora", columns, ([row[column] for column in columns] for row in rows))
 
 
@@ -129,15 +138,24 @@ def forget(
 
     async def work(settings: Settings, store: Store) -> dict[str, int]:
         forgotten = await store.forget(name)
-        for key in forgotten.voice_keys:
-            shutil.rmtree(settings.voices / key, ignore_errors=True)
-        for run in forgotten.run_ids:
+        for run in forgotten.run_ids:  # what a trainer holds of it right now, the trainer deletes
             shutil.rmtree(settings.runs / str(run), ignore_errors=True)
+        # The cache holds the weights of whatever voice has spoken; it is made again when one speaks.
+        folders = {settings.cache, *(settings.voices / key for key in forgotten.voice_keys)}
+        for folder in folders | set(voices_of(name, settings.voices)):
+            try:
+                shutil.rmtree(folder)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                raise MynahError(
+                    f"A voice of @{name} can't be deleted ({error}); mend that, then forget @{name} once more."
+                ) from None
         return forgotten.counts
 
     receipt = with_store(context, work)
     if as_json:
         print_json({"handle": name, **receipt})
     else:
-        deleted = ", ".join(f"{count:,} {table}" for table, count in receipt.items() if count)
-        out.print(f"@{name} is forgotten: {deleted or 'there was nothing'}.")
+        deleted = ", ".join(f"{table} {count:,}" for table, count in receipt.items() if count)
+        out.print(f"@{name} is forgotten. Erased: {deleted or 'nothing was there'}.")

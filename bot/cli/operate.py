@@ -1,12 +1,14 @@
 """The processes and their care: `trainer`, `run`, `pretrain`, `doctor`, `demo`."""
 
 import asyncio
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from bot.cli.corpora import JsonOption, show_collected
 from bot.cli.present import err, out, print_json, tuning_bar
@@ -60,6 +62,8 @@ def run(context: typer.Context) -> None:
     """
 
     async def work(settings: Settings, store: Store) -> None:
+        # Without this the system would end this process at once, and the trainer would go on alone.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
         async with trainer_process():
             if not sys.stdin.isatty():
                 out.print("The trainer is running; stop it with Ctrl-C or SIGTERM.")
@@ -105,7 +109,8 @@ def pretrain(
             folder,
             lambda sentence, share: bar.update(task, description=sentence, completed=share),
         )
-    out.print(f"[green]✓[/] The base is in {base}; use it with `mynah train HANDLE --base {base}`.")
+    name = escape(str(base))
+    out.print(f"[green]✓[/] The base is in {name}; use it with `mynah train HANDLE --base {name}`.")
 
 
 def doctor(
@@ -126,9 +131,9 @@ def doctor(
     else:
         marks = {"ok": "[green]✓[/]", "note": "[yellow]![/]", "fail": "[red]✗[/]"}
         for finding in findings:
-            out.print(f"{marks[finding.state]} [bold]{finding.check}[/]: {finding.found}")
+            out.print(f"{marks[finding.state]} [bold]{finding.check}[/]: {escape(finding.found)}")
             if finding.advice:
-                out.print(f"  → {finding.advice}")
+                out.print(f"  → {escape(finding.advice)}")
     if any(finding.state == "fail" for finding in findings):
         raise typer.Exit(1)
 

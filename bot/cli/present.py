@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -13,20 +15,40 @@ from rich.progress import (
     ProgressColumn,
     SpinnerColumn,
     Task,
+    TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
 from rich.text import Text
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+PIPE_WIDTH = 10_000  # characters: in a pipe or a log nothing is wrapped, so that a line stays a line
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    return console
+
+
+out = _console(stderr=False)
+err = _console(stderr=True)
 """Progress and warnings go to stderr, so that what a command prints can be piped on."""
 
 
 def print_json(values: object) -> None:
-    """Plain JSON on stdout, for programs."""
-    print(json.dumps(values, ensure_ascii=False, indent=2, default=str))
+    """Plain JSON on stdout, for programs; times in ISO 8601."""
+    print(json.dumps(values, ensure_ascii=False, indent=2, default=_json_value))
+
+
+def _json_value(value: object) -> str:
+    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else str(value)
+
+
+def short_time(moment: datetime) -> str:
+    """A time as a table shows it: to the minute, in the time zone of this machine."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -38,13 +60,20 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
         last = index == len(columns) - 1  # the only one that may need more than one line
         table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=not last)
     for row in rows:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+        table.add_row(*(_cell(value) for value in row))
     out.print(table)
 
 
+def _cell(value: object) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.2f}" if isinstance(value, float) else escape(str(value))
+
+
 def reading_bar() -> Progress:
-    """A bar over bytes read."""
-    return Progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), console=err, transient=True)
+    """A bar over bytes read, for a person who watches."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
 class _Losses(ProgressColumn):
@@ -60,7 +89,7 @@ def tuning_bar() -> Progress:
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
-        TextColumn("{task.percentage:>3.0f}%"),
+        TaskProgressColumn(),  # empty while the number of steps is unknown
         _Losses(),
         TimeRemainingColumn(compact=True),
         console=err,

@@ -42,7 +42,7 @@ def say(
     handle: Annotated[str, typer.Argument(help="The voice's name in `mynah voices`.")],
     text: Annotated[str, typer.Argument(help="How the post starts.")] = DEFAULT_OPENING,
     count: Annotated[int, typer.Option("-n", min=1, max=50, help="How many posts.")] = 10,
-    seed: Annotated[int | None, typer.Option(help="The same seed says the same again.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**62, help="The same seed says the same again.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let a voice write posts that start with your words.
@@ -62,14 +62,15 @@ def say(
         print_json([reply.to_json() for reply in replies])
         return
     for reply in replies:
-        out.print(f"• {reply.text}", markup=False, soft_wrap=True)
+        out.print(f"• {reply.text}", markup=False)
 
 
 async def newest_voice(store: Store, settings: Settings) -> Voice:
     rows = await store.voices.all()
     if not rows:
         raise NotFoundError("There is no voice yet; make one with `mynah train HANDLE`, or try `mynah demo`.")
-    return Voice.from_folder(settings.voices / rows[0].key)
+    newest = max(rows, key=lambda row: row.created_at)
+    return Voice.from_folder(settings.voices / newest.key)
 
 
 def chat(

@@ -1,14 +1,16 @@
 """Voices are made and looked after: `train`, `voices`, `runs`, `cancel`, `export`."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from bot.cli.corpora import JsonOption, ProfileOption
-from bot.cli.present import err, out, print_json, print_table, tuning_bar
+from bot.cli.present import err, out, print_json, print_table, short_time, tuning_bar
 from bot.cli.session import with_store
-from bot.training import ensure_trainer, find_voice, wait_for_voice
+from bot.training import find_voice, wait_for_voice
 from data.errors import NotFoundError
 from data.settings import Settings
 from data.store import Run, Store
@@ -40,7 +42,7 @@ def train(
     async def work(settings: Settings, store: Store) -> dict[str, Any]:
         asked = await ask_for_voice(store, settings, handles, base_name=base, profile=profile)
         for note in asked.notes:
-            err.print(f"[yellow]![/] {note}")
+            err.print(f"[yellow]![/] {escape(note)}")
         if asked.run is not None and detach:
             return {"run": asked.run.id, "state": asked.run.state, "created": asked.created}
         voice = await finished_voice(store, settings, asked)
@@ -55,6 +57,7 @@ def train(
         )
     else:
         show_result(result)
+        out.print(f"  → Talk to it with `mynah chat {result['name']}`.")
 
 
 async def finished_voice(store: Store, settings: Settings, asked: Asked) -> Voice:
@@ -62,7 +65,6 @@ async def finished_voice(store: Store, settings: Settings, asked: Asked) -> Voic
     if asked.voice is not None:
         return asked.voice
     assert asked.run is not None
-    await ensure_trainer(store, settings)
     name = " + ".join(f"@{handle}" for handle in asked.run.handles)
     with tuning_bar() as bar:
         task = bar.add_task(f"{name} waits for the trainer", total=None)
@@ -118,7 +120,7 @@ def show_result(result: dict[str, Any]) -> None:
     out.print(
         f"[green]✓[/] The voice [bold]{result['name']}[/] {did}: {result['posts']:,} posts, "
         f"{result['seconds']:.0f} s, held-out loss {result['held_out_loss_before']:.2f} before and "
-        f"{result['held_out_loss']:.2f} after. Talk to it with `mynah chat {result['name']}`."
+        f"{result['held_out_loss']:.2f} after."
     )
 
 
@@ -130,11 +132,11 @@ def list_voices(context: typer.Context, as_json: JsonOption = False) -> None:
 
     async def work(settings: Settings, store: Store) -> list[Voice]:
         found = []
-        for row in await store.voices.all():
+        for row in sorted(await store.voices.all(), key=lambda row: row.created_at, reverse=True):
             try:
                 found.append(Voice.from_folder(settings.voices / row.key))
             except NotFoundError as error:
-                err.print(f"[yellow]![/] {error}")
+                err.print(f"[yellow]![/] {escape(str(error))}")
         return found
 
     voices = [describe(voice) for voice in with_store(context, work)]
@@ -143,16 +145,15 @@ def list_voices(context: typer.Context, as_json: JsonOption = False) -> None:
     elif not voices:
         out.print("No voices yet; make one with `mynah train HANDLE`, or try `mynah demo`.")
     else:
-        columns = ("name", "base", "method", "posts", "loss before", "loss", "made")
+        columns = ("name", "base", "posts", "loss before", "loss", "made")
         rows = [
             (
                 voice["name"],
                 voice["base"],
-                voice["method"],
                 voice["posts"],
-                f"{voice['held_out_loss_before']:.3f}",
-                f"{voice['held_out_loss']:.3f}",
-                voice["created_at"],
+                voice["held_out_loss_before"],
+                voice["held_out_loss"],
+                short_time(datetime.fromisoformat(voice["created_at"])),
             )
             for voice in voices
         ]
@@ -166,7 +167,7 @@ def list_runs(context: typer.Context, as_json: JsonOption = False) -> None:
     """
 
     async def work(settings: Settings, store: Store) -> list[Run]:
-        return await store.runs.history()
+        return [*reversed(await store.runs.active()), *await store.runs.history()]
 
     runs = with_store(context, work)
     if as_json:
@@ -191,12 +192,15 @@ def list_runs(context: typer.Context, as_json: JsonOption = False) -> None:
     else:
         print_table(
             "Runs",
-            ("run", "handles", "base", "state", "attempts", "progress", "remark"),
+            ("run", "handles", "base", "state", "progress", "asked for"),
             (
-                (run.id, "-".join(run.handles), run.base, run.state, run.attempts, _share(run), run.error or "")
+                (run.id, "-".join(run.handles), run.base, run.state, _share(run), short_time(run.created_at))
                 for run in runs
             ),
         )
+        for run in runs:
+            if run.error:
+                out.print(f"  Run {run.id}: {escape(run.error)}")
 
 
 def _share(run: Run) -> str:
@@ -221,6 +225,8 @@ def cancel(
         raise NotFoundError(f"There is no run {run}; see `mynah runs`.")
     if cancelled.state in ("done", "failed"):
         out.print(f"Run {run} had ended already: {cancelled.state}.")
+    elif cancelled.state == "running":
+        out.print(f"Run {run} ends as soon as its trainer hears of it.")
     else:
         out.print(f"Run {run} is cancelled.")
 
@@ -242,4 +248,5 @@ def export(
     from trainer.export import export_voice  # torch: seconds that no other command should pay
 
     export_voice(voice, folder)
-    out.print(f'[green]✓[/] {folder} is ready for transformers.pipeline("text-generation", model="{folder}").')
+    name = escape(str(folder))
+    out.print(f'[green]✓[/] {name} is ready for transformers.pipeline("text-generation", model="{name}").')

@@ -1,6 +1,7 @@
 """The terminal as a front: a person types, the voice answers, labelled as AI."""
 
 import asyncio
+import sys
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -12,7 +13,7 @@ from trainer.voice import Voice
 
 GREETING = (
     "You are talking to an AI that imitates [bold]{who}[/], not to the person.\n"
-    "/again asks for another answer, /quit or Ctrl-D leaves."
+    "/again asks for another answer, /quit, Ctrl-D or Ctrl-C leaves."
 )
 
 
@@ -36,9 +37,8 @@ class TerminalFront:
         mention = ""
         while True:
             try:
-                line = (await asyncio.to_thread(self._console.input, "[bold]you[/] > ")).strip()
-            except (EOFError, KeyboardInterrupt):
-                self._console.print()
+                line = await self._read_line()
+            except EOFError:
                 return
             if line in ("/quit", "/exit"):
                 return
@@ -48,6 +48,28 @@ class TerminalFront:
             mention = mention if line == "/again" else line
             if mention:
                 await self._answer(mention)
+
+    async def _read_line(self) -> str:
+        """What the person typed. Raises EOFError at Ctrl-D.
+
+        The loop itself watches the terminal: nothing can wake a thread that waits in `input`, so that Ctrl-C would
+        do nothing before the next Enter.
+        """
+        self._console.print("[bold]you[/] > ", end="")
+        loop = asyncio.get_running_loop()
+        typed = asyncio.Event()
+        loop.add_reader(sys.stdin, typed.set)
+        line = ""
+        try:
+            await typed.wait()
+            line = sys.stdin.readline()
+        finally:
+            loop.remove_reader(sys.stdin)
+            if not line:
+                self._console.print()  # Ctrl-D and Ctrl-C leave the cursor behind the prompt
+        if not line:
+            raise EOFError
+        return line.strip()
 
     async def answer_all(self, mentions: Iterable[str]) -> None:
         """Answer lines that are there already: a pipe, or the demo's script."""
@@ -59,6 +81,6 @@ class TerminalFront:
     async def _answer(self, mention: str) -> None:
         try:
             reply = await self._imitator.answer(self._voice, mention, front="terminal")
-            self._console.print(f"{self._label} > {escape(reply.text)}", soft_wrap=True)
+            self._console.print(f"{self._label} > {escape(reply.text)}")
         except NothingToSayError as error:
-            self._console.print(f"{self._label} > [dim]{escape(str(error))}[/]", soft_wrap=True)
+            self._console.print(f"{self._label} > [dim]{escape(str(error))}[/]")
