@@ -13,7 +13,7 @@ from data.errors import MynahError
 
 def main() -> None:
     try:
-        app()
+        app(prog_name="mynah")
     except MynahError as error:
         err.print(f"[bold red]✗[/] {escape(str(error))}")
         sys.exit(error.exit_code)

@@ -83,7 +83,7 @@ async def test_refusals_are_sentences(store: Store, settings: Settings) -> None:
         await ask_for_voice(store, settings, ["small"])
     with pytest.raises(RefusedError, match="may not be trained on"):
         await ask_for_voice(store, settings, ["closed"])
-    with pytest.raises(InputError, match="one to 3 handles"):
+    with pytest.raises(InputError, match="one, two or three handles"):
         await ask_for_voice(store, settings, ["a", "b", "c", "d"])
     with pytest.raises(InputError, match="not an account name"):
         await ask_for_voice(store, settings, ["two words"])

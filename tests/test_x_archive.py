@@ -146,7 +146,7 @@ def test_only_the_last_version_of_an_edited_post_is_read(tmp_path: Path) -> None
     assert [post.text for post in posts] == ["Unrelated", "Hello!"]
     assert (posts[1].id, posts[1].edit_of_id) == (ids[2], ids[0])
     assert posts[0].edit_of_id is None
-    assert reading.skipped == {"earlier versions": 2}
+    assert reading.skipped == {"earlier versions of edited posts": 2}
 
 
 @pytest.mark.parametrize("tail", ["…", "… https://t.co/AbCdEf1234", "… https://t.co/Ab"])

@@ -44,3 +44,4 @@ def write_model_folder(
         **{**REFERENCE_SAMPLING, "max_length": min(160, context)},
     )
     model.to("cpu", dtype).save_pretrained(folder)
+    (folder / "model.safetensors").chmod(0o644)  # safetensors writes for the owner alone

@@ -54,7 +54,7 @@ async def ask_for_voice(
     """
     handles = sorted({normalise_handle(name) for name in names})
     if not 1 <= len(handles) <= MOST_HANDLES:
-        raise InputError(f"A voice is made of one to {MOST_HANDLES} handles; {len(handles)} were given.")
+        raise InputError(f"A voice is made of one, two or three handles; {len(handles)} were given.")
     corpora = await load_corpora(store, handles, profile)
     notes = [warning for corpus in corpora if (warning := check_size(corpus))]
     if base_name is None:

@@ -34,8 +34,10 @@ def load_settings() -> Settings:
         raise InputError(
             f"Setting {variable} can't be used: {first['msg']}; see the table in the README."
         ) from None
-    except ValueError as error:  # pydantic-settings: a list setting that is no JSON
-        raise InputError(f"A setting can't be read: {error}.") from None
+    except ValueError:  # pydantic-settings names the section, not the variable
+        raise InputError(
+            'MYNAH_GATES__BLOCK_LIST can\'t be read; write a JSON list, as in ["word", "two words"].'
+        ) from None
 
 
 for module in (corpora, voices, speak, operate):

@@ -69,8 +69,19 @@ async def finished_voice(store: Store, settings: Settings, asked: Asked) -> Voic
     with tuning_bar() as bar:
         task = bar.add_task(f"{name} waits for the trainer", total=None)
 
+        told = 0
+
         def show(run: Run, place: int) -> None:
+            nonlocal told
             progress = run.progress
+            if progress and not err.is_terminal:  # a log wants a line now and then, not a bar
+                quarter = 4 * progress["step"] // progress["steps"]
+                if quarter > told:
+                    told = quarter
+                    err.print(
+                        f"tuning {name}: {quarter * 25}%, loss {progress['loss']:.2f}, held-out loss "
+                        f"{progress['held_out_loss']:.2f}, {progress['eta_seconds']:.0f} s left"
+                    )
             if run.state == "queued":
                 bar.update(task, description=f"{name}: place {place} in the queue")
             elif progress:

@@ -82,7 +82,7 @@ def _posts(
                 yield notes.join(post)
             else:
                 if first in edited:
-                    skipped["earlier versions"] += 1
+                    skipped["earlier versions of edited posts"] += 1
                 edited[first] = max(edited.get(first, post), post, key=lambda version: int(version.id))
     for post in edited.values():
         yield notes.join(post)

@@ -97,6 +97,7 @@ def _on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> Non
     connection.isolation_level = None  # the driver begins nothing by itself; _on_begin does
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA secure_delete = ON")  # who is forgotten leaves no text in free pages either
     cursor.close()
 
 
