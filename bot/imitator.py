@@ -81,7 +81,9 @@ class Imitator:
                 Line(openings[number % len(openings)], first + number)
                 for number in range(self._settings.candidates)
             ]
-            passed = await self._draw(voice, knowledge, lines)
+            passed = [
+                candidate for candidate in await self._draw(voice, knowledge, lines) if _keeps_its_topic(candidate)
+            ]
             if passed:
                 break
             first += len(lines)
@@ -130,6 +132,11 @@ class Imitator:
 
 def _seed(seed: int | None) -> int:
     return secrets.randbelow(LARGEST_SEED) if seed is None else seed
+
+
+def _keeps_its_topic(candidate: Candidate) -> bool:
+    """Whether the opening that was chosen for it stayed whole: "The gull" must not become "The gulling"."""
+    return not (candidate.opening and candidate.text[len(candidate.opening) :][:1].isalnum())
 
 
 def _distinct(candidates: list[Candidate]) -> list[Candidate]:

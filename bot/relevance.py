@@ -21,14 +21,14 @@ _ENDINGS = ("ings", "ing", "ies", "ed", "es", "s", "ly", "y")
 _ASKING_AND_BINDING = """
 a about after again all also always am an and any anyone anything are arent as ask at be because been before
 being best both but by can cant come could did didnt do does doesnt doing dont even ever every everyone
-everything feel few for from get give go going gonna good got great had has have havent he hello her here
-hes hey hi him his how i id if ill im in into is isnt it its ive just know let lets like lot made make many
-may maybe me mean more most much must my need never new no nor not nothing now of off oh ok okay on once one
-only or other our out over people please put really right said same say see she should so some someone
-something still such sure take talk tell than thank thanks that thats the their them then there these they
-theyre thing things think this those thought thoughts to today together too two under until up us user very
-want was wasnt way we well were what whats when where which while who whos why will with wont would yeah yes
-yet you youd youll your youre yours
+everything feel few for from get give go going gonna good got great had has have havent he hello her here hes
+hey hi him his how i id if ill im in into is isnt it its ive just know let lets like lot made make many may
+maybe me mean more most much must my need never new no nor not nothing now of off oh ok okay on once one only
+or other our out over people please put really right said same say see she should so some someone something
+still such sure take talk tell than thank thanks that thats the their them then there these they theyre thing
+things think this those thought thoughts to today together tomorrow tonight too two under until up us user
+very want was wasnt way we well were what whats when where which while who whos why will with wont would yeah
+yes yesterday yet you youd youll your youre yours
 """
 _FUNCTION_WORDS = frozenset(_ASKING_AND_BINDING.split())
 # Whose thing a prompt talks of, as the voice would say it: "your fog" is "my fog" to the one who answers.

@@ -68,6 +68,16 @@ async def test_the_answer_is_the_candidate_that_fits(store: Store, settings: Set
     assert [(entry.text, entry.seed, entry.front) for entry in logged] == [(reply.text, reply.seed, "test")]
 
 
+async def test_a_topic_that_became_another_word_is_no_answer(
+    store: Store, settings: Settings, voice: Voice
+) -> None:
+    texts = ["Nothing much to report.", "gy days are over at the lamp.", "horn is late tonight.", ""]
+    async with VoiceShelf(ScriptedEngine(texts), 10) as shelf:
+        imitator = Imitator(shelf, store.replies, settings)
+        reply = await imitator.answer(voice, "what about the fog?", front="test")
+    assert reply.text == "Nothing much to report."
+
+
 async def test_copies_and_live_mentions_are_never_said_and_are_counted(
     store: Store, settings: Settings, voice: Voice
 ) -> None:

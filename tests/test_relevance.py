@@ -53,7 +53,7 @@ def test_openings_of_words_the_voice_does_not_know() -> None:
 
 
 def test_topics_known_to_the_voice_come_first() -> None:
-    assert VOICE.topics("penguins in the fog tonight") == ["fog", "tonight", "penguins"]
+    assert VOICE.topics("penguins in the fog tonight") == ["fog", "penguins"]
 
 
 @given(st.text(), st.lists(st.text(), max_size=5), st.lists(st.text(), max_size=5))
