@@ -6,8 +6,8 @@ from collections import Counter, OrderedDict
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bot.copies import CopyIndex
 from bot.gates import BlockList, Candidate, Gates, Reason, judge
+from bot.gates.copies import CopyIndex
 from bot.relevance import Relevance
 from bot.shelf import VoiceShelf
 from data.errors import NothingToSayError

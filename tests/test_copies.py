@@ -1,6 +1,6 @@
 """What counts as copying a training post, and what is everybody's."""
 
-from bot.copies import CopyIndex
+from bot.gates.copies import CopyIndex
 
 POSTS = [
     "Good morning!",

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.copies import CopyIndex
 from bot.gates import BlockList, Candidate, Gates, Reason, judge, speak_mentions, trim
+from bot.gates.copies import CopyIndex
 
 POST = "The fog rolled over the harbour wall this morning and ate three gulls."
 GATES = Gates(CopyIndex([POST, "I keep the lamp"]), BlockList(["darn", "sea shanty", "霧笛", "🖕"]))

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from bot.copies import CopyIndex, Copying
 from bot.gates.blocked import BlockList
+from bot.gates.copies import CopyIndex, Copying
 from bot.gates.live import find_live
+from bot.gates.mentions import speak_mentions
 from bot.gates.reason import Reason
 from bot.gates.shape import is_empty, is_repeating, trim
-from bot.mentions import speak_mentions
 from data.likeness import normalise
 
 __all__ = ["BlockList", "Candidate", "Gates", "Reason", "judge", "speak_mentions", "trim"]

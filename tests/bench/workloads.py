@@ -189,7 +189,7 @@ def _many_posts() -> list[str]:
 
 
 def copies_ours(scratch: Path) -> float:
-    from bot.copies import CopyIndex
+    from bot.gates.copies import CopyIndex
 
     index = CopyIndex(_many_posts())
     questions = texts(200, seed=5)

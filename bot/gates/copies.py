@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from bot.mentions import speak_mentions
+from bot.gates.mentions import speak_mentions
 from data.likeness import LikenessIndex, count_words
 
 # Below three words ("Good morning!") saying what somebody else said is no copying: such words are everybody's.
