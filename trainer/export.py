@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from transformers import GPT2LMHeadModel
 
 from data.errors import InputError
+from trainer.learning import quiet_libraries
 from trainer.model_folder import write_model_folder
 from trainer.voice import Voice
 
@@ -28,6 +29,7 @@ def export_voice(voice: Voice, folder: Path) -> None:
     """Write the voice to `folder`, which appears whole or not at all. Raises InputError where it is taken."""
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise InputError(f"'{folder}' is there already and not empty; give a new folder.")
+    quiet_libraries()
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:

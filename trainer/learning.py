@@ -1,6 +1,7 @@
 """What pre-training and tuning share: the device, its arithmetic, the loss and the optimizers."""
 
 import contextlib
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,10 +12,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import GPT2LMHeadModel
 from transformers.pytorch_utils import Conv1D
+from transformers.utils.logging import disable_progress_bar
 
 # Rows of logits made at once. Whole-batch logits of an 8k-50k vocabulary would be the largest tensor of
 # the whole run; in chunks that the backward pass makes again, they cost next to nothing.
 LOSS_CHUNK = 2048
+
+
+def quiet_libraries() -> None:
+    """Call before the libraries work: a bar for a file of 14 MB, or a warning that peft calls transformers by an
+    old name, tells nobody anything.
+    """
+    disable_progress_bar()
+    warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
 
 
 @dataclass(frozen=True)

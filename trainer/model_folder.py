@@ -6,14 +6,11 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 from transformers import GenerationConfig, GPT2LMHeadModel, PreTrainedTokenizerFast
-from transformers.utils.logging import disable_progress_bar
 
 from trainer.prompt import END_OF_TEXT, end_of_text_id
 
 # The reference's sampling values: what `pipeline` uses unless it is told otherwise.
 REFERENCE_SAMPLING = {"do_sample": True, "temperature": 1.0, "top_p": 0.95, "min_length": 10, "max_length": 160}
-
-disable_progress_bar()  # a bar for a file of 14 MB tells nobody anything
 
 
 def write_model_folder(

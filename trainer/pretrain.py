@@ -20,7 +20,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from data.errors import InputError
 from trainer.checkpoint import load_checkpoint, save_checkpoint
-from trainer.learning import Arithmetic, adamw, matrices_and_others, mean_loss, next_token_loss
+from trainer.learning import Arithmetic, adamw, matrices_and_others, mean_loss, next_token_loss, quiet_libraries
 from trainer.model_folder import write_model_folder
 from trainer.prompt import END_OF_TEXT
 
@@ -177,6 +177,7 @@ def bits_per_byte(model: GPT2LMHeadModel, source: EncodedSource, block_size: int
 
 def pretrain(plan: PretrainPlan, folder: Path, report: Report) -> Path:
     """Train a base into `folder/base` and return that path. Stop and call again to go on from a checkpoint."""
+    quiet_libraries()
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer_file = folder / "tokenizer.json"
     if not tokenizer_file.exists():

@@ -15,14 +15,13 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from tokenizers import Tokenizer
 from torch import nn
 from transformers import GPT2LMHeadModel
-from transformers.utils.logging import disable_progress_bar
 
 from data.errors import RunFailedError
 from trainer.blocks import encode_posts, epoch_blocks
 from trainer.checkpoint import load_checkpoint, save_checkpoint
 from trainer.durable import write_json
 from trainer.job import Job, Progress
-from trainer.learning import Arithmetic, adamw, language_model, mean_loss, next_token_loss
+from trainer.learning import Arithmetic, adamw, language_model, mean_loss, next_token_loss, quiet_libraries
 from trainer.prompt import end_of_text_id
 from trainer.recipe import Recipe
 from trainer.voice import POSTS, RECORD, VoiceRecord
@@ -31,8 +30,6 @@ CHECKPOINT_SECONDS = 5.0  # at most this much work is lost to a kill, but for th
 LORA_TARGETS = ["c_attn", "c_proj", "c_fc"]
 
 Report = Callable[[Progress], None]
-
-disable_progress_bar()  # the trainer shows one of its own
 
 
 @dataclass
@@ -52,6 +49,7 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
 
     Raises RunFailedError where the loss is not a number or the voice learned nothing.
     """
+    quiet_libraries()
     job = Job.read(folder)
     recipe = job.recipe
     if job.threads:
