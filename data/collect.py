@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,13 +41,8 @@ class Collected:
             "same": self.added.same,
             "skipped": self.skipped,
             "provenance": {
-                "source": self.provenance.source,
-                "file_name": self.provenance.file_name,
-                "file_digest": self.provenance.file_digest,
+                **asdict(self.provenance),
                 "imported_at": self.provenance.imported_at.isoformat(timespec="seconds"),
-                "consent": self.provenance.consent,
-                "may_train": self.provenance.may_train,
-                "may_publish": self.provenance.may_publish,
             },
         }
 

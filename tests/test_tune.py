@@ -128,8 +128,9 @@ def test_the_record_says_what_the_saved_weights_reach(base: Path, tmp_path: Path
     from tokenizers import Tokenizer
     from transformers import GPT2LMHeadModel
 
-    from trainer.blocks import encode_posts, epoch_blocks
+    from trainer.blocks import epoch_blocks
     from trainer.learning import Arithmetic
+    from trainer.prompt import encode_posts
 
     record = tune(write_job(tmp_path, base, RECIPE), ignore)
     job = json.loads((tmp_path / "job.json").read_text())

@@ -4,20 +4,11 @@ from collections.abc import Sequence
 
 import numpy
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor
-
-from trainer.prompt import end_of_text_id
 
 Blocks = tuple[Tensor, Tensor]
 """Token ids (int64) and weights (float32), both (count, block_size + 1): the last token of a row is the first
 of the next, so that every token is predicted exactly once. A token's weight is that of predicting it."""
-
-
-def encode_posts(tokenizer: Tokenizer, posts: Sequence[str]) -> list[list[int]]:
-    """Each post as tokens, closed by `<|endoftext|>`."""
-    end = end_of_text_id(tokenizer)
-    return [[*encoding.ids, end] for encoding in tokenizer.encode_batch(list(posts), add_special_tokens=False)]
 
 
 def balance(handles: Sequence[Sequence[Sequence[int]]], *, repeat: bool = True) -> list[tuple[int, float]]:

@@ -52,10 +52,6 @@ class TuningChild:
         self.progress: dict[str, Any] = {}
         self.error: dict[str, Any] | None = None
 
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid
-
     def ended(self) -> bool:
         """Read what the child has said since; True once it is gone and has been read to the end."""
         alive = self._process.is_alive()
@@ -78,10 +74,6 @@ class TuningChild:
     def kill(self) -> None:
         """End the child at once and free what the parent holds of it."""
         self._process.kill()
-        self._process.join()
-        self._pipe.close()
-
-    def close(self) -> None:
         self._process.join()
         self._pipe.close()
 

@@ -70,8 +70,8 @@ class Progress:
 
     step: int
     steps: int
-    loss: float | None  # nats per token, the last step's
-    held_out_loss: float | None  # nats per token, the last evaluation's
+    loss: float  # nats per token, the last step's
+    held_out_loss: float  # nats per token, the last evaluation's
     tokens_per_second: float
     eta_seconds: float
 

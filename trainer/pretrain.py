@@ -22,7 +22,7 @@ from data.errors import InputError
 from trainer.checkpoint import load_checkpoint, save_checkpoint
 from trainer.learning import Arithmetic, adamw, matrices_and_others, mean_loss, next_token_loss, quiet_libraries
 from trainer.model_folder import write_model_folder
-from trainer.prompt import END_OF_TEXT
+from trainer.prompt import END_OF_TEXT, encode_posts, end_of_text_id
 
 HELD_OUT_SHARE = 100  # every hundredth document is never trained on
 MINIMUM_PARAGRAPH = 20  # characters; shorter ones are chapter numbers and page headings
@@ -121,15 +121,15 @@ def encode(source: TextSource, tokenizer: Tokenizer, folder: Path, block_size: i
     """Encode a source once; a resumed run reads the arrays back. Raises InputError where it is too short."""
     file = folder / f"{source.path.name}.npz"
     if not file.exists():
-        streams: tuple[list[int], list[int]] = ([0], [0])
+        end = end_of_text_id(tokenizer)
+        streams: tuple[list[int], list[int]] = ([end], [end])
         held_out_bytes = 0
         texts = list(documents(source.path))
         for start in range(0, len(texts), 4096):
             part = texts[start : start + 4096]
-            for index, encoding in enumerate(tokenizer.encode_batch(part), start):
+            for index, tokens in enumerate(encode_posts(tokenizer, part), start):
                 held = index % HELD_OUT_SHARE == 0
-                streams[held].extend(encoding.ids)
-                streams[held].append(0)
+                streams[held].extend(tokens)
                 held_out_bytes += len(texts[index].encode()) + 1 if held else 0
         numpy.savez(
             file,

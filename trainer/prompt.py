@@ -2,6 +2,8 @@
 so that the two can't drift apart. Every post is opened and closed by `<|endoftext|>`, as in the reference.
 """
 
+from collections.abc import Sequence
+
 from tokenizers import Tokenizer
 
 from data.errors import InputError
@@ -17,9 +19,10 @@ def end_of_text_id(tokenizer: Tokenizer) -> int:
     return token
 
 
-def render_training(posts: list[str]) -> str:
-    """One epoch as one text: `<|endoftext|>` + posts joined by `<|endoftext|>` + `<|endoftext|>`."""
-    return END_OF_TEXT + END_OF_TEXT.join(posts) + END_OF_TEXT
+def encode_posts(tokenizer: Tokenizer, posts: Sequence[str]) -> list[list[int]]:
+    """What is learned: each post as tokens, closed by `<|endoftext|>`. A stream of them begins with one more."""
+    end = end_of_text_id(tokenizer)
+    return [[*encoding.ids, end] for encoding in tokenizer.encode_batch(list(posts), add_special_tokens=False)]
 
 
 def render_prompt(opening: str) -> str:

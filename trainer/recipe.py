@@ -5,8 +5,9 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from data.cleaning import Profile
+
 Method = Literal["full", "lora"]
-Profile = Literal["reference", "default"]
 
 # Below this many parameters low-rank adapters cost quality and save nothing: on the 7M base LoRA r8 ended
 # 0.5 nats of held-out loss above full tuning, no faster (docs/decisions.md).

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -17,12 +16,12 @@ from torch import nn
 from transformers import GPT2LMHeadModel
 
 from data.errors import RunFailedError
-from trainer.blocks import encode_posts, epoch_blocks
+from trainer.blocks import epoch_blocks
 from trainer.checkpoint import load_checkpoint, save_checkpoint
 from trainer.durable import write_json
 from trainer.job import Job, Progress
 from trainer.learning import Arithmetic, adamw, language_model, mean_loss, next_token_loss, quiet_libraries
-from trainer.prompt import end_of_text_id
+from trainer.prompt import encode_posts, end_of_text_id
 from trainer.recipe import Recipe
 from trainer.voice import POSTS, RECORD, VoiceRecord
 
@@ -201,12 +200,11 @@ def _no_number(step: int) -> RunFailedError:
 
 def _progress(state: TuneState, steps: int, loss: float, tokens_per_step: int) -> Progress:
     seconds_per_step = state.seconds / state.step
-    evaluations: list[Any] = [entry["held_out_loss"] for entry in state.history]
     return Progress(
         step=state.step,
         steps=steps,
         loss=round(loss, 4),
-        held_out_loss=round(evaluations[-1], 4) if evaluations else None,
+        held_out_loss=round(state.history[-1]["held_out_loss"], 4),
         tokens_per_second=round(tokens_per_step / seconds_per_step, 1),
         eta_seconds=round((steps - state.step) * seconds_per_step, 1),
     )

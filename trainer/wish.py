@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from data.cleaning import Profile
 from data.corpus import Corpus, build_corpus, check_size
 from data.errors import InputError, NotFoundError, RefusedError
 from data.posts import normalise_handle
 from data.settings import Settings
 from data.store import Run, RunWish, Store
 from trainer.bases import default_base, resolve_base
-from trainer.recipe import Profile, Recipe, voice_key
+from trainer.recipe import Recipe, voice_key
 from trainer.voice import Voice
 
 MOST_HANDLES = 3  # as in the reference

@@ -75,7 +75,8 @@ def tune_reference(scratch: Path) -> float:
     from tokenizers import Tokenizer
     from transformers import GPT2LMHeadModel, Trainer, TrainingArguments
 
-    from trainer.blocks import encode_posts, epoch_blocks
+    from trainer.blocks import epoch_blocks
+    from trainer.prompt import encode_posts
 
     tokenizer = Tokenizer.from_file(str(BUILTIN_FOLDER / "tokenizer.json"))
     blocks = epoch_blocks([encode_posts(tokenizer, texts(1000))], 256, 0, seed=0, epoch=0)[0][:, :-1]
