@@ -3,7 +3,8 @@
 import asyncio
 import secrets
 from collections import Counter, OrderedDict
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bot.gates import BlockList, Candidate, Gates, Reason, judge
@@ -12,7 +13,7 @@ from bot.relevance import Relevance
 from bot.shelf import VoiceShelf
 from data.errors import NothingToSayError
 from data.settings import Settings
-from data.store import ReplyLog
+from data.store import Store
 from trainer.engine import Line, Sampling
 from trainer.voice import Voice
 
@@ -29,9 +30,20 @@ class Reply:
     prompt: str
     seed: int
     voice: str
+    id: int = 0  # in the reply log
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Where something is said and for whom; person and place are named with their platform, or empty."""
+
+    front: str  # "terminal", "discord" ...
+    person: str = ""
+    place: str = ""
+    block_lists: tuple[BlockList, ...] = ()  # besides the operator's
 
 
 @dataclass(frozen=True)
@@ -43,21 +55,25 @@ class _Knowledge:
 
 
 class Imitator:
-    """Speaks as any voice on the shelf."""
+    """Speaks as any voice on the shelf whose owner has not opted out."""
 
-    def __init__(self, shelf: VoiceShelf, replies: ReplyLog, settings: Settings) -> None:
+    def __init__(self, shelf: VoiceShelf, store: Store, settings: Settings) -> None:
         self._shelf = shelf
-        self._replies = replies
+        self._store = store
         self._settings = settings.speak
         self._block_list = BlockList(settings.gates.block_list)
         self._known: OrderedDict[str, _Knowledge] = OrderedDict()
+        self._learning = asyncio.Lock()
         self.rejected: Counter[Reason] = Counter()  # since the process started
 
     async def continue_opening(
-        self, voice: Voice, opening: str, count: int, *, front: str, seed: int | None = None
+        self, voice: Voice, opening: str, count: int, *, occasion: Occasion, seed: int | None = None
     ) -> list[Reply]:
-        """Up to `count` posts that start with `opening`. Raises NothingToSayError where none passed the gates."""
-        knowledge = await self._knowledge(voice)
+        """Up to `count` posts that start with `opening`.
+
+        Raises NothingToSayError where none passed the gates, RefusedError where the voice's owner opted out.
+        """
+        knowledge = await self._knowledge(voice, occasion)
         opening = " ".join(opening.split())
         first = _seed(seed)
         passed: list[Candidate] = []
@@ -68,15 +84,29 @@ class Imitator:
             if len(passed) >= count:
                 break
             first += len(lines)
-        return await self._say(voice, opening, _distinct(passed)[:count], front)
+        return await self._say(voice, opening, _distinct(passed)[:count], occasion)
 
-    async def answer(self, voice: Voice, mention: str, *, front: str, seed: int | None = None) -> Reply:
-        """The candidate that fits the mention best. Raises NothingToSayError where none passed the gates."""
-        knowledge = await self._knowledge(voice)
+    async def answer(
+        self,
+        voice: Voice,
+        mention: str,
+        *,
+        occasion: Occasion,
+        context: Sequence[str] = (),
+        seed: int | None = None,
+    ) -> Reply:
+        """The candidate that fits the mention best.
+
+        `context` is what was said before, oldest first; it gives the topic where the mention itself has none
+        ("why?"). Raises NothingToSayError where none passed the gates, RefusedError where the voice's owner opted
+        out.
+        """
+        knowledge = await self._knowledge(voice, occasion)
+        subject = knowledge.relevance.subject(mention, context)
         first = _seed(seed)
         passed: list[Candidate] = []
         for _ in range(TRIES):
-            openings = knowledge.relevance.openings(mention)
+            openings = knowledge.relevance.openings(subject)
             lines = [
                 Line(openings[number % len(openings)], first + number)
                 for number in range(self._settings.candidates)
@@ -87,8 +117,14 @@ class Imitator:
             if passed:
                 break
             first += len(lines)
-        best = knowledge.relevance.rank(mention, [candidate.text for candidate in passed])[:1]
-        return (await self._say(voice, mention, [passed[place] for place in best], front))[0]
+        best = knowledge.relevance.rank(subject, [candidate.text for candidate in passed])[:1]
+        return (await self._say(voice, mention, [passed[place] for place in best], occasion))[0]
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Let go of voices that were erased, weights and posts alike."""
+        for key in keys:
+            self._known.pop(key, None)
+            self._shelf.forget(key)
 
     async def _draw(self, voice: Voice, knowledge: _Knowledge, lines: list[Line]) -> list[Candidate]:
         sampling = Sampling(
@@ -104,30 +140,45 @@ class Imitator:
         passed, rejected = judge(candidates, knowledge.gates)
         self.rejected += rejected
         if rejected:
-            await self._replies.count_rejections(voice.record.key, {str(k): n for k, n in rejected.items()})
+            await self._store.replies.count_rejections(voice.record.key, {str(k): n for k, n in rejected.items()})
         return passed
 
-    async def _say(self, voice: Voice, prompt: str, chosen: list[Candidate], front: str) -> list[Reply]:
+    async def _say(self, voice: Voice, prompt: str, chosen: list[Candidate], occasion: Occasion) -> list[Reply]:
         if not chosen:
             raise NothingToSayError(
                 f"{voice.record.name} found nothing to say that was its own; ask again or in other words."
             )
+        # Once more: its owner may have opted out while it was thinking.
+        await self._store.consent.refuse_opted_out(voice.record.handles)
+        said = []
         for candidate in chosen:
-            await self._replies.add(voice.record.key, prompt, candidate.text, candidate.seed, front)
-        return [Reply(candidate.text, prompt, candidate.seed, voice.record.name) for candidate in chosen]
-
-    async def _knowledge(self, voice: Voice) -> _Knowledge:
-        key = voice.record.key
-        if key not in self._known:
-            posts = await asyncio.to_thread(voice.training_posts)
-            copies = await asyncio.to_thread(CopyIndex, posts)
-            self._known[key] = _Knowledge(
-                Gates(copies, self._block_list), await asyncio.to_thread(Relevance, posts)
+            number = await self._store.replies.add(
+                voice.record.key,
+                prompt,
+                candidate.text,
+                candidate.seed,
+                occasion.front,
+                occasion.person,
+                occasion.place,
             )
+            said.append(Reply(candidate.text, prompt, candidate.seed, voice.record.name, number))
+        return said
+
+    async def _knowledge(self, voice: Voice, occasion: Occasion) -> _Knowledge:
+        await self._store.consent.refuse_opted_out(voice.record.handles)
+        key = voice.record.key
+        async with self._learning:  # fifty mentions at once of a fresh voice index its posts once
+            known = self._known.get(key)
+            if known is None:
+                known = self._known[key] = await asyncio.to_thread(self._learn, voice)
+            self._known.move_to_end(key)
             while len(self._known) > REMEMBERED_VOICES:
                 self._known.popitem(last=False)
-        self._known.move_to_end(key)
-        return self._known[key]
+        return replace(known, gates=known.gates.and_block(*occasion.block_lists))
+
+    def _learn(self, voice: Voice) -> _Knowledge:
+        posts = voice.training_posts()
+        return _Knowledge(Gates(CopyIndex(posts), self._block_list), Relevance(posts))
 
 
 def _seed(seed: int | None) -> int:

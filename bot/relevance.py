@@ -67,6 +67,15 @@ class Relevance:
         scores = [self.score(prompt, text) for text in texts]
         return sorted(range(len(texts)), key=lambda position: -scores[position])
 
+    def subject(self, prompt: str, context: Sequence[str] = ()) -> str:
+        """What an answer should be about: the prompt, or, where it has no topic ("why?"), the last of the
+        conversation that has one and the prompt.
+        """
+        if _content_words(prompt):
+            return prompt
+        before = next((said for said in reversed(context) if _content_words(said)), "")
+        return f"{before} {prompt}".strip()
+
     def topics(self, prompt: str) -> list[str]:
         """The words a prompt is about: the voice's own first, of those the things ("the fog"), then the rarest."""
 

@@ -65,6 +65,7 @@ async def collect(
     """
     wanted = normalise_handle(handle) if handle is not None else None
     reading = read_posts(path, format=source, handle=wanted, bounds=bounds, progress=progress)
+    await store.consent.refuse_opted_out([reading.handle])
 
     def provenance() -> Provenance:
         return Provenance(

@@ -5,7 +5,7 @@ The object is frozen and handed down from the process's `main`; nothing below re
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -47,6 +47,29 @@ class ImportSettings(_Section):
     max_posts: int = Field(500_000, ge=1, description="Most posts taken from one import.")
 
 
+class DiscordSettings(_Section):
+    """The Discord front. Without a token there is none."""
+
+    token: SecretStr = Field(SecretStr(""), description="The bot's token; empty means no Discord.")
+    api_base: str = Field("", description="Another address of Discord's API, for tests.")
+    gateway_url: str = Field("", description="Another address of Discord's gateway, for tests.")
+    shards: bool = Field(False, description="Split the servers over several connections, as from 1,000 on.")
+    person_answers: int = Field(5, ge=0, description="Answers a person gets within 20 seconds; 0 is no limit.")
+    channel_answers: int = Field(20, ge=0, description="Answers a channel gets within 20 seconds; 0 is no limit.")
+    turns: int = Field(20, ge=1, description="Longest chain of replies that the bot goes along with.")
+    person_trainings: int = Field(3, ge=0, description="Runs a person may ask for within 24 hours; 0: any number.")
+    place_trainings: int = Field(12, ge=0, description="Runs a server may ask for within 24 hours; 0: any number.")
+    keep_days: int = Field(30, ge=1, description="Records of who asked what are deleted after so many days.")
+    contact: str = Field("", description="How people reach the operator, shown by /privacy policy.")
+
+
+class HealthSettings(_Section):
+    """Where the bot tells machines how it is."""
+
+    host: str = Field("127.0.0.1", description="Address of /healthz, /readyz and /metrics.")
+    port: int = Field(9464, ge=0, le=65535, description="Their port; 0 turns them off.")
+
+
 class Settings(BaseSettings):
     """All of Mynah's settings. Each is described in the README's table, which a test compares with this class."""
 
@@ -63,6 +86,8 @@ class Settings(BaseSettings):
     speak: SpeakSettings = SpeakSettings()
     gates: GateSettings = GateSettings()
     imports: ImportSettings = ImportSettings()
+    discord: DiscordSettings = DiscordSettings()
+    health: HealthSettings = HealthSettings()
 
     @property
     def database(self) -> str:

@@ -1,10 +1,15 @@
-"""The Discord on loopback and a client in it, for every test that asks for them."""
+"""The Discord on loopback, a plain client in it, and our front in it, for every test that asks for them."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from bot.fronts.discord.backend import Backend
+from bot.fronts.discord.client import FrontClient
+from data.settings import Settings
 from tests.discord_clients import Listener, running
+from tests.discord_fronts import open_backend, running_front
 from tests.discord_server import DiscordServer
 
 
@@ -17,4 +22,16 @@ async def _server() -> AsyncIterator[DiscordServer]:
 @pytest.fixture(name="client")
 async def _client(server: DiscordServer) -> AsyncIterator[Listener]:
     async with running(server, Listener()) as client:
+        yield client
+
+
+@pytest.fixture(name="backend")
+async def _backend(tmp_path: Path) -> AsyncIterator[Backend]:
+    async with open_backend(Settings(home=tmp_path, _env_file=None)) as backend:
+        yield backend
+
+
+@pytest.fixture(name="front")
+async def _front(server: DiscordServer, backend: Backend) -> AsyncIterator[FrontClient]:
+    async with running_front(server, backend) as client:
         yield client

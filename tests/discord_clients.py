@@ -48,15 +48,22 @@ class Listener(discord.Client):
 @asynccontextmanager
 async def running(server: DiscordServer, client: Listener) -> AsyncIterator[Listener]:
     """Runs the client, as `client.running`, until the block ends. Raises what ended the client early."""
+    async with connected(server, client) as client.running:
+        yield client
+
+
+@asynccontextmanager
+async def connected(server: DiscordServer, client: discord.Client) -> AsyncIterator[asyncio.Task[None]]:
+    """Runs any client, in the task that it gives, until the block ends. Raises what ended the client early."""
     with server.pointed():
-        run = client.running = asyncio.create_task(client.start(server.token))
+        run = asyncio.create_task(client.start(server.token))
         try:
             ready = asyncio.create_task(client.wait_until_ready())
             await asyncio.wait([run, ready], return_when=asyncio.FIRST_COMPLETED, timeout=10)
             ready.cancel()
             if run.done():
                 await run
-            yield client
+            yield run
         finally:
             await client.close()
             run.cancel()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.imitator import Imitator
+from bot.imitator import Imitator, Occasion
 from bot.shelf import VoiceShelf
 from data.errors import NothingToSayError
 from data.settings import Settings
@@ -58,8 +58,8 @@ async def test_the_answer_is_the_candidate_that_fits(store: Store, settings: Set
         ["Nothing much to report.", " fog is late.", " boat is late.", "My fog is thick."] + ["x"] * 4
     )
     async with VoiceShelf(engine, 10) as shelf:
-        imitator = Imitator(shelf, store.replies, settings)
-        reply = await imitator.answer(voice, "what about the fog?", front="test", seed=5)
+        imitator = Imitator(shelf, store, settings)
+        reply = await imitator.answer(voice, "what about the fog?", occasion=Occasion("test"), seed=5)
     assert "fog" in reply.text.lower()
     assert reply.voice == "keeper"
     assert reply.prompt == "what about the fog?"
@@ -73,8 +73,8 @@ async def test_a_topic_that_became_another_word_is_no_answer(
 ) -> None:
     texts = ["Nothing much to report.", "gy days are over at the lamp.", "horn is late tonight.", ""]
     async with VoiceShelf(ScriptedEngine(texts), 10) as shelf:
-        imitator = Imitator(shelf, store.replies, settings)
-        reply = await imitator.answer(voice, "what about the fog?", front="test")
+        imitator = Imitator(shelf, store, settings)
+        reply = await imitator.answer(voice, "what about the fog?", occasion=Occasion("test"))
     assert reply.text == "Nothing much to report."
 
 
@@ -83,9 +83,9 @@ async def test_copies_and_live_mentions_are_never_said_and_are_counted(
 ) -> None:
     bad = [POSTS[0], "Ask @somebody about it.", "See https://example.com now.", ""]
     async with VoiceShelf(ScriptedEngine(bad * 2), 10) as shelf:
-        imitator = Imitator(shelf, store.replies, settings)
+        imitator = Imitator(shelf, store, settings)
         with pytest.raises(NothingToSayError, match="ask again"):
-            await imitator.answer(voice, "?", front="test")
+            await imitator.answer(voice, "?", occasion=Occasion("test"))
     assert imitator.rejected == {"copy_exact": 2, "live_mention": 2, "link": 2, "empty": 2}
     assert await store.replies.rejections(voice.record.key) == {
         "copy_exact": 2,
@@ -99,8 +99,8 @@ async def test_copies_and_live_mentions_are_never_said_and_are_counted(
 async def test_a_second_try_is_made_with_other_seeds(store: Store, settings: Settings, voice: Voice) -> None:
     engine = ScriptedEngine([""] * 4 + ["All is well at the lamp tonight."] * 4)
     async with VoiceShelf(engine, 10) as shelf:
-        imitator = Imitator(shelf, store.replies, settings)
-        reply = await imitator.answer(voice, "?", front="test", seed=100)
+        imitator = Imitator(shelf, store, settings)
+        reply = await imitator.answer(voice, "?", occasion=Occasion("test"), seed=100)
     assert reply.text == "All is well at the lamp tonight."
     assert [line.seed for line in engine.lines] == list(range(100, 108))
 
@@ -110,7 +110,7 @@ async def test_say_gives_so_many_distinct_texts_with_the_opening(
 ) -> None:
     texts = [f" number {word} is lit." for word in ("one", "two", "two", "three", "four", "five", "six", "seven")]
     async with VoiceShelf(ScriptedEngine(texts), 10) as shelf:
-        imitator = Imitator(shelf, store.replies, settings)
-        replies = await imitator.continue_opening(voice, "Lamp", 3, front="test", seed=0)
+        imitator = Imitator(shelf, store, settings)
+        replies = await imitator.continue_opening(voice, "Lamp", 3, occasion=Occasion("test"), seed=0)
     assert [reply.text for reply in replies] == [f"Lamp{texts[place]}" for place in (0, 1, 3)]
     assert [reply.seed for reply in replies] == [0, 1, 3]

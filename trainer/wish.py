@@ -29,6 +29,7 @@ class Asked:
 
 async def load_corpora(store: Store, handles: Sequence[str], profile: Profile) -> list[Corpus]:
     """The cleaned corpora of `handles`. Raises NotFoundError, RefusedError or TooLittleDataError."""
+    await store.consent.refuse_opted_out(handles)
     corpora = []
     for handle in handles:
         posts = await store.posts.posts(handle)

@@ -1,6 +1,5 @@
 """Posts come in, are listed, and go: `import`, `corpora`, `forget`."""
 
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,14 +9,13 @@ from rich.markup import escape
 
 from bot.cli.present import err, out, print_json, print_table, reading_bar
 from bot.cli.session import with_store
+from bot.erasing import erase
 from data.collect import Collected, collect
 from data.corpus import Profile, check_size
-from data.errors import MynahError
 from data.posts import normalise_handle
 from data.settings import Settings
 from data.sources import SOURCES
 from data.store import Store
-from trainer.voice import voices_of
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
 ProfileOption = Annotated[
@@ -137,20 +135,8 @@ def forget(
         typer.confirm(f"Erase everything of @{name}?", abort=True, err=True)
 
     async def work(settings: Settings, store: Store) -> dict[str, int]:
-        forgotten = await store.forget(name)
-        for run in forgotten.run_ids:  # what a trainer holds of it right now, the trainer deletes
-            shutil.rmtree(settings.runs / str(run), ignore_errors=True)
-        # The cache holds the weights of whatever voice has spoken; it is made again when one speaks.
-        folders = {settings.cache, *(settings.voices / key for key in forgotten.voice_keys)}
-        for folder in folders | set(voices_of(name, settings.voices)):
-            try:
-                shutil.rmtree(folder)
-            except FileNotFoundError:
-                pass
-            except OSError as error:
-                raise MynahError(
-                    f"A voice of @{name} can't be deleted ({error}); mend that, then forget @{name} once more."
-                ) from None
+        forgotten = await erase(store, settings, name)
+        await store.consent.erased(name)
         return forgotten.counts
 
     receipt = with_store(context, work)

@@ -11,7 +11,7 @@ import typer
 from bot.cli.corpora import JsonOption
 from bot.cli.present import err, out, print_json
 from bot.cli.session import with_store
-from bot.fronts.terminal import TerminalFront
+from bot.fronts.terminal import TERMINAL, TerminalFront
 from bot.imitator import Imitator, Reply
 from bot.shelf import VoiceShelf
 from bot.training import find_voice
@@ -34,7 +34,7 @@ async def open_imitator(settings: Settings, store: Store) -> AsyncIterator[Imita
     """Engine, shelf and imitator, wired."""
     engine = await asyncio.to_thread(open_engine, settings.speak.device, settings.cache)
     async with VoiceShelf(engine, settings.speak.memory_mb * 2**20) as shelf:
-        yield Imitator(shelf, store.replies, settings)
+        yield Imitator(shelf, store, settings)
 
 
 def say(
@@ -53,7 +53,7 @@ def say(
     async def work(settings: Settings, store: Store) -> list[Reply]:
         voice = await find_voice(store, settings, handle)
         async with open_imitator(settings, store) as imitator:
-            return await imitator.continue_opening(voice, text, count, seed=seed, front="terminal")
+            return await imitator.continue_opening(voice, text, count, seed=seed, occasion=TERMINAL)
 
     replies = with_store(context, work)
     if len(replies) < count:

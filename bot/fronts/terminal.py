@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.markup import escape
 
-from bot.imitator import Imitator
+from bot.imitator import Imitator, Occasion
 from data.errors import NothingToSayError
 from trainer.voice import Voice
+
+TERMINAL = Occasion("terminal")
 
 GREETING = (
     "You are talking to an AI that imitates [bold]{who}[/], not to the person.\n"
@@ -80,7 +82,7 @@ class TerminalFront:
 
     async def _answer(self, mention: str) -> None:
         try:
-            reply = await self._imitator.answer(self._voice, mention, front="terminal")
+            reply = await self._imitator.answer(self._voice, mention, occasion=TERMINAL)
             self._console.print(f"{self._label} > {escape(reply.text)}")
         except NothingToSayError as error:
             self._console.print(f"{self._label} > [dim]{escape(str(error))}[/]")

@@ -36,11 +36,15 @@ class Candidate:
 
 
 class Gates:
-    """What one voice may say: its training posts must not be copied, the operator's block list holds for all."""
+    """What one voice may say: its training posts must not be copied, and nothing on a block list is said."""
 
-    def __init__(self, copies: CopyIndex, block_list: BlockList) -> None:
+    def __init__(self, copies: CopyIndex, *block_lists: BlockList) -> None:
         self._copies = copies
-        self._block_list = block_list
+        self._block_lists = block_lists
+
+    def and_block(self, *block_lists: BlockList) -> "Gates":
+        """These gates with what else may not be said in one place."""
+        return Gates(self._copies, *self._block_lists, *block_lists)
 
     def check(self, text: str, finished: bool = True, opening: str = "") -> Reason | None:
         """The reason why `text`, exactly as it would be sent, may not be said; None if it may."""
@@ -52,7 +56,7 @@ class Gates:
             return Reason.CUT
         if is_repeating(text):
             return Reason.REPEATING
-        if self._block_list.blocks(text):
+        if any(block_list.blocks(text) for block_list in self._block_lists):
             return Reason.BLOCKED
         copying = self._copies.copied(text, opening)
         return _COPIES[copying] if copying else None

@@ -1,4 +1,4 @@
-"""The operator's block list: what is never said, nor spelled so that a person reads it all the same."""
+"""Block lists: what is never said, nor spelled so that a person reads it all the same."""
 
 import re
 import unicodedata

@@ -1,29 +1,51 @@
-"""What Mynah remembers, in one database: posts, training runs, voices and replies.
+"""What Mynah remembers, in one database: posts, training runs, voices, replies, and what people decided.
 
 `open_store(url)` is the way in. SQLite is the default; PostgreSQL through asyncpg needs only another URL.
 """
 
+from data.store.card_store import Card, CardStore
+from data.store.consent import Audience, ConsentStore, OptOut, Right
 from data.store.forget import Forgotten
+from data.store.game_store import GameStore, Round, Score
+from data.store.inbox import Inbox, WaitingInteraction, WaitingMention
+from data.store.place_store import ChannelVoice, Filter, PlaceSettings, PlaceStore
 from data.store.post_store import Added, CorpusSummary, PostStore
-from data.store.reply_log import Reply, ReplyLog
+from data.store.reply_log import Reply, ReplyLog, Report
 from data.store.run_queue import Pulse, Run, RunQueue, RunState, RunWish
 from data.store.store import Store, open_store
 from data.store.voice_store import VoiceRow, VoiceStore
 
 __all__ = [
     "Added",
+    "Audience",
+    "Card",
+    "CardStore",
+    "ChannelVoice",
+    "ConsentStore",
     "CorpusSummary",
+    "Filter",
     "Forgotten",
+    "GameStore",
+    "Inbox",
+    "OptOut",
+    "PlaceSettings",
+    "PlaceStore",
     "PostStore",
     "Pulse",
     "Reply",
     "ReplyLog",
+    "Report",
+    "Right",
+    "Round",
     "Run",
     "RunQueue",
     "RunState",
     "RunWish",
+    "Score",
     "Store",
     "VoiceRow",
     "VoiceStore",
+    "WaitingInteraction",
+    "WaitingMention",
     "open_store",
 ]

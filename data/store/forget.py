@@ -1,8 +1,12 @@
-"""Forgetting a handle: one transaction over all tables, with a receipt of what went."""
+"""Forgetting a handle, or a person who used the bot: one transaction over all tables, with a receipt of what went.
+
+An opt-out outlasts both: it is what keeps the handle from coming back.
+"""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select, update
 
 from data.store import tables
 from data.store.database import Database
@@ -29,7 +33,16 @@ async def forget(database: Database, handle: str) -> Forgotten:
         voices = [row for row in await connection.execute(select(tables.voices)) if handle in row.handles]
         run_ids = tuple(row.id for row in runs)
         keys = tuple(sorted({row.voice_key for row in runs} | {row.key for row in voices}))
-        involved = {
+        names = {"-".join(row.handles) for row in (*runs, *voices)} | {handle}
+        rounds = select(tables.rounds.c.id).where(tables.rounds.c.voice_key.in_(keys))
+        replies = select(tables.replies.c.id).where(tables.replies.c.voice_key.in_(keys))
+        involved = {  # what refers to other rows before these
+            tables.votes: tables.votes.c.round_id.in_(rounds),
+            tables.rounds: tables.rounds.c.voice_key.in_(keys),
+            tables.reports: tables.reports.c.reply_id.in_(replies),
+            tables.cards: tables.cards.c.run_id.in_(run_ids),
+            tables.channels: tables.channels.c.voice.in_(names),
+            tables.rights: tables.rights.c.handle == handle,
             tables.posts: tables.posts.c.handle == handle,
             tables.imports: tables.imports.c.handle == handle,
             tables.summaries: tables.summaries.c.handle == handle,
@@ -43,3 +56,37 @@ async def forget(database: Database, handle: str) -> Forgotten:
             for table, rows in involved.items()
         }
     return Forgotten(counts, keys, run_ids)
+
+
+async def records_of(database: Database, person: str) -> dict[str, list[dict[str, Any]]]:
+    """Every row that is kept about a person, by table; what `forget_person` deletes, and the opt-outs besides."""
+    async with database.engine.connect() as connection:
+        found = {
+            table.name: [dict(row._mapping) for row in await connection.execute(select(table).where(rows))]
+            for table, rows in {**_about(person), tables.opt_outs: tables.opt_outs.c.person == person}.items()
+        }
+    return {name: rows for name, rows in found.items() if rows}
+
+
+async def forget_person(database: Database, person: str) -> dict[str, int]:
+    """Delete what is kept about a person as a user of the bot: rows by table. Their corpora are `forget`'s."""
+    async with database.writer.begin() as connection:
+        counts = {
+            table.name: (await connection.execute(delete(table).where(rows))).rowcount
+            for table, rows in _about(person).items()
+        }
+        # What belongs to others as well stays, without the name.
+        for table, column in ((tables.runs, "requested_by"), (tables.channels, "person")):
+            await connection.execute(update(table).where(table.c[column] == person).values({column: ""}))
+    return counts
+
+
+def _about(person: str) -> dict[Any, Any]:
+    own = select(tables.replies.c.id).where(tables.replies.c.person == person)
+    return {
+        tables.reports: or_(tables.reports.c.person == person, tables.reports.c.reply_id.in_(own)),
+        tables.replies: tables.replies.c.person == person,
+        tables.votes: tables.votes.c.person == person,
+        tables.mentions: tables.mentions.c.person == person,
+        tables.cards: tables.cards.c.person == person,
+    }

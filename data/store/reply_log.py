@@ -1,4 +1,4 @@
-"""The record of what voices said, and counts of what the gates kept them from saying."""
+"""The record of what voices said, what was reported of it, and counts of what the gates kept from being said."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import func, insert, select
 
 from data.store.database import Database, upsert_into
-from data.store.tables import rejections, replies
+from data.store.tables import rejections, replies, reports
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,19 @@ class Reply:
     seed: int
     front: str  # "terminal", "discord" ...
     created_at: datetime  # aware, UTC
+    person: str = ""  # who asked; empty in the terminal
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What somebody found wrong with a reply."""
+
+    id: int
+    reply_id: int
+    person: str
+    reason: str
+    since: datetime  # aware, UTC
 
 
 class ReplyLog:
@@ -29,7 +42,9 @@ class ReplyLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, voice_key: str, prompt: str, text: str, seed: int, front: str) -> int:
+    async def add(
+        self, voice_key: str, prompt: str, text: str, seed: int, front: str, person: str = "", place: str = ""
+    ) -> int:
         """Record a reply; gives its number."""
         values = {
             "voice_key": voice_key,
@@ -38,6 +53,8 @@ class ReplyLog:
             "seed": seed,
             "front": front,
             "created_at": datetime.now(UTC),
+            "person": person,
+            "place": place,
         }
         async with self._database.writer.begin() as connection:
             entered = await connection.execute(insert(replies).values(values).returning(replies.c.id))
@@ -50,6 +67,31 @@ class ReplyLog:
             query = query.where(replies.c.voice_key == voice_key)
         async with self._database.engine.connect() as connection:
             return [Reply(**row._mapping) for row in await connection.execute(query)]
+
+    async def get(self, reply_id: int) -> Reply | None:
+        """None where it was erased."""
+        async with self._database.engine.connect() as connection:
+            row = (await connection.execute(select(replies).where(replies.c.id == reply_id))).first()
+            return Reply(**row._mapping) if row else None
+
+    async def report(self, reply_id: int, person: str, reason: str) -> int:
+        """Enter what somebody found wrong; gives the report's number."""
+        values = {"reply_id": reply_id, "person": person, "reason": reason, "since": datetime.now(UTC)}
+        async with self._database.writer.begin() as connection:
+            entered = await connection.execute(insert(reports).values(values).returning(reports.c.id))
+            return int(entered.scalar_one())
+
+    async def reports(self, limit: int = 50) -> list[tuple[Report, Reply]]:
+        """Reports and what they are about, newest first."""
+        query = (
+            select(reports, replies)
+            .join(replies, replies.c.id == reports.c.reply_id)
+            .order_by(reports.c.id.desc())
+            .limit(limit)
+        )
+        width = len(reports.c)
+        async with self._database.engine.connect() as connection:
+            return [(Report(*row[:width]), Reply(*row[width:])) for row in await connection.execute(query)]
 
     async def count_rejections(self, voice_key: str, by_reason: Mapping[str, int]) -> None:
         """Add to the counts; a `Counter` will do."""

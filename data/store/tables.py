@@ -142,6 +142,8 @@ replies = Table(
     Column("seed", BigInteger, nullable=False),
     Column("front", String, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    Column("person", String, nullable=False, server_default="", index=True),  # who asked; empty in the terminal
+    Column("place", String, nullable=False, server_default=""),
 )
 
 rejections = Table(
@@ -150,4 +152,107 @@ rejections = Table(
     Column("voice_key", String, primary_key=True),
     Column("reason", String, primary_key=True),
     Column("count", Integer, nullable=False),
+)
+
+# Persons, places and channels are named with their platform: "discord:80351110224678912". How each is used stands
+# with its part of the store.
+
+rights = Table(
+    "rights",
+    metadata,
+    Column("handle", String, primary_key=True),
+    Column("owner", String, nullable=False, index=True),
+    Column("place", String, nullable=False),
+    Column("audience", String, nullable=False),
+    Column("game", Boolean, nullable=False),
+    Column("since", UtcTime, nullable=False),
+)
+
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    Column("handle", String, primary_key=True),
+    Column("person", String, nullable=False, index=True),
+    Column("wants_erasure", Boolean, nullable=False),
+    Column("since", UtcTime, nullable=False),
+)
+
+places = Table(
+    "places",
+    metadata,
+    Column("place", String, primary_key=True),
+    Column("settings", JSON, nullable=False),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("channel", String, primary_key=True),
+    Column("place", String, nullable=False),
+    Column("voice", String, nullable=False),
+    Column("person", String, nullable=False),
+    Column("since", UtcTime, nullable=False),
+)
+
+mentions = Table(
+    "mentions",
+    metadata,
+    Column("mention", String, primary_key=True),
+    Column("channel", String, nullable=False),
+    Column("person", String, nullable=False, index=True),
+    Column("state", String, nullable=False),
+    Column("since", UtcTime, nullable=False),
+)
+
+cards = Table(
+    "cards",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", Integer, nullable=False, index=True),
+    Column("place", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("message", String, nullable=False),
+    Column("person", String, nullable=False),
+    Column("say", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("since", UtcTime, nullable=False),
+)
+
+interactions = Table(
+    "interactions",
+    metadata,
+    Column("interaction", String, primary_key=True),
+    Column("token", String, nullable=False),
+    Column("since", UtcTime, nullable=False),
+)
+
+rounds = Table(
+    "rounds",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("voice_key", String, nullable=False, index=True),
+    Column("place", String, nullable=False),
+    Column("real", Text, nullable=False),
+    Column("made", Text, nullable=False),
+    Column("real_first", Boolean, nullable=False),
+    Column("since", UtcTime, nullable=False),
+)
+
+votes = Table(
+    "votes",
+    metadata,
+    Column("round_id", Integer, primary_key=True),
+    Column("person", String, primary_key=True),
+    Column("right", Boolean, nullable=False),
+    Column("since", UtcTime, nullable=False),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("reply_id", Integer, nullable=False, index=True),
+    Column("person", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", UtcTime, nullable=False),
 )

@@ -1,0 +1,43 @@
+"""What every command and event of the Discord front works with; built once and handed to the client."""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+import discord
+
+from bot.catalogue import Catalogue
+from bot.fronts.discord.cooldowns import Cooldowns
+from bot.imitator import Imitator
+from bot.metrics import Metrics
+from data.settings import Settings
+from data.store import Store
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Everything behind the front. It outlives the client, which a broken connection may replace."""
+
+    settings: Settings
+    store: Store
+    imitator: Imitator
+    metrics: Metrics
+    catalogue: Catalogue = field(init=False)
+    cooldowns: Cooldowns = field(init=False)
+
+    def __post_init__(self) -> None:
+        limits = self.settings.discord
+        object.__setattr__(self, "catalogue", Catalogue(self.store, self.settings))
+        object.__setattr__(self, "cooldowns", Cooldowns(limits.person_answers, limits.channel_answers))
+
+
+class _HasBackend(Protocol):
+    backend: Backend
+
+
+def backend_of(client: discord.Client) -> Backend:
+    """The backend of the client that an interaction or message came through."""
+    return cast(_HasBackend, client).backend
+
+
+Interaction = discord.Interaction[Any]
+"""An interaction of our client; its type parameter would make every module import the client."""

@@ -1,0 +1,93 @@
+"""The Discord client: which events are heard and who hears them. It holds no state that a restart would lose."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import discord
+import structlog
+from discord import app_commands
+
+from bot.fronts.discord.backend import Backend, Interaction
+from bot.fronts.discord.commands import DYNAMIC_ITEMS, add_commands
+from bot.fronts.discord.failures import explain
+from bot.fronts.discord.housekeeping import keep_house
+from bot.fronts.discord.mentions import Mentions
+from bot.fronts.discord.names import place_of
+from bot.fronts.discord.run_cards import RunCards
+from bot.fronts.discord.speech import QUIET
+
+# None of them privileged: mentions, replies to the bot and direct messages come with their content all the same.
+INTENTS = discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
+
+log = structlog.get_logger()
+
+
+class FrontTree(app_commands.CommandTree["FrontClient"]):
+    """The commands, installable to servers and to people, and what is done about their failures."""
+
+    def __init__(self, client: "FrontClient") -> None:
+        super().__init__(
+            client,
+            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
+        )
+
+    async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
+        await explain(interaction, error)
+
+
+class FrontClient(discord.Client):
+    """One connection to Discord."""
+
+    def __init__(self, backend: Backend, **options: Any) -> None:
+        super().__init__(intents=INTENTS, allowed_mentions=QUIET, **options)
+        self.backend = backend
+        self.tree = FrontTree(self)
+        add_commands(self.tree)
+        self.mentions = Mentions(self, backend)
+        self.run_cards = RunCards(self, backend)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def setup_hook(self) -> None:
+        self.add_dynamic_items(*DYNAMIC_ITEMS)
+        self._start(keep_house(self, self.backend), "keep house")
+        self._start(self.run_cards.watch(), "watch runs")
+        self._start(self.mentions.recover(), "recover mentions")
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("background work ended", work=task.get_name(), exc_info=task.exception())
+
+    async def close(self) -> None:
+        for task in (*self._tasks, *self.mentions.tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self.mentions.tasks, return_exceptions=True)
+        await super().close()
+
+    async def on_message(self, message: discord.Message) -> None:
+        await self.mentions.hear(message)
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        await self.backend.store.places.leave(f"discord:{guild.id}")
+
+    async def on_interaction(self, interaction: Interaction) -> None:
+        command = interaction.command.qualified_name if interaction.command else ""
+        shard = interaction.guild.shard_id if interaction.guild else 0
+        self.backend.metrics.interactions.labels(str(shard), interaction.type.name, command).inc()
+        log.info("interaction", interaction=interaction.id, command=command, place=place_of(interaction))
+
+
+class ShardedFrontClient(FrontClient, discord.AutoShardedClient):
+    """As many connections as Discord advises."""
+
+
+def make_client(backend: Backend, **options: Any) -> FrontClient:
+    """Sharded or not, as the settings say."""
+    return (ShardedFrontClient if backend.settings.discord.shards else FrontClient)(backend, **options)
