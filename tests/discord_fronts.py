@@ -89,7 +89,7 @@ async def store_voice(
         held_out_loss=record.held_out_loss,
         record=record.to_json(),
     )
-    return Voice.from_folder(folder)
+    return Voice.from_folder(settings.voices / record.key)
 
 
 def _write(folder: Path, record: VoiceRecord, posts: list[str]) -> None:
