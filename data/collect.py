@@ -1,7 +1,7 @@
 """From a file to a corpus: read, store, clean, count. One import is one transaction."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +11,8 @@ from data.corpus import Corpus, Profile, build_corpus
 from data.errors import InputError
 from data.posts import Post, Provenance, normalise_handle
 from data.settings import ImportSettings
-from data.sources import read_posts
-from data.store import Added, CorpusSummary, Store
+from data.sources import Reading, read_posts
+from data.store import Added, CorpusSummary, Right, Store
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,17 @@ async def collect(
     profile: Profile = "default",
     consent: str,
     may_publish: bool = False,
+    admit: Callable[[Reading], Awaitable[Right | None]] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Collected:
     """Import `path` and say what its handle's corpus is now. Whatever goes wrong leaves the store as it was.
 
-    `progress` is called with bytes read and bytes in all. Raises InputError for a file that can't be used.
+    `admit` is asked once it is known whose posts these are and before any is read: it may refuse them, and says
+    whose the corpus is from then on. `progress` is called with bytes read and bytes in all. Raises InputError for
+    a file that can't be used, RefusedError for a handle that opted out.
     """
     wanted = normalise_handle(handle) if handle is not None else None
     reading = read_posts(path, format=source, handle=wanted, bounds=bounds, progress=progress)
-    await store.consent.refuse_opted_out([reading.handle])
 
     def provenance() -> Provenance:
         return Provenance(
@@ -84,7 +86,10 @@ async def collect(
         yield first
         yield from reading.posts
 
-    added = await store.posts.add(reading.handle, at_least_one(), provenance)
+    with reading.tree:
+        await store.consent.refuse_opted_out([reading.handle])
+        right = await admit(reading) if admit is not None else None
+        added = await store.posts.add(reading.handle, at_least_one(), provenance, right)
     posts = await store.posts.posts(reading.handle)
     corpus = await asyncio.to_thread(build_corpus, reading.handle, posts, profile)
     imported = (await store.posts.imports(reading.handle))[-1]

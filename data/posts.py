@@ -9,8 +9,9 @@ from data.errors import InputError
 
 PostKind = Literal["post", "reply", "quote", "retweet"]
 
-# Letters, digits and the marks that account names of X, Bluesky and Mastodon are made of.
-_HANDLE = re.compile(r"[a-z0-9_][a-z0-9_.\-]{0,63}(?:@[a-z0-9.\-]+)?")
+# Letters, digits and the marks that account names of X, Bluesky and Mastodon are made of; so long at most that a
+# message has room for three of them.
+_HANDLE = re.compile(r"[a-z0-9_][a-z0-9_.\-]{0,63}(?:@[a-z0-9.\-]{1,63})?")
 
 
 def normalise_handle(name: str) -> str:

@@ -1,7 +1,7 @@
 """The Discord front as tests run it: the real client over a real store, with an engine that only babbles.
 
 `backend` and `front` are fixtures of conftest.py. `front` is connected to the Discord on loopback; for simcord,
-give `make_client(backend)` to `simcord.run`.
+give `still_client(backend)` to `simcord.run`.
 """
 
 import json
@@ -9,17 +9,21 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
+
+from pydantic import SecretStr
 
 from bot.fronts.discord.backend import Backend
 from bot.fronts.discord.client import FrontClient, make_client
+from bot.fronts.discord.run_cards import RunCards
 from bot.imitator import Imitator
 from bot.metrics import Metrics
 from bot.shelf import VoiceShelf
-from data.settings import Settings
+from data.settings import DiscordSettings, Settings
 from data.store import Store, open_store
 from tests.discord_clients import connected
 from tests.discord_server import DiscordServer
-from trainer.engine import Continuation, Line, Sampling
+from trainer.engine import Continuation, Engine, Line, Sampling
 from trainer.recipe import Recipe
 from trainer.voice import Voice, VoiceRecord
 
@@ -46,10 +50,20 @@ class BabblingEngine:
         return f"{' ' if line.opening else ''}{' '.join(words)}."
 
 
+def settings_for(server: DiscordServer, home: Path, **discord: Any) -> Settings:
+    """Settings that name the server's token and addresses, and what else of Discord's a test sets."""
+    values: dict[str, Any] = {
+        "token": SecretStr(server.token),
+        "api_base": server.api_base,
+        "gateway_url": server.gateway_url,
+    }
+    return Settings(home=home, discord=DiscordSettings(**values | discord), _env_file=None)
+
+
 @asynccontextmanager
-async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
+async def open_backend(settings: Settings, engine: Engine | None = None) -> AsyncIterator[Backend]:
     """A backend over the settings' own store."""
-    async with open_store(settings.database) as store, VoiceShelf(BabblingEngine(), 10) as shelf:
+    async with open_store(settings.database) as store, VoiceShelf(engine or BabblingEngine(), 10) as shelf:
         yield Backend(settings, store, Imitator(shelf, store, settings), Metrics())
 
 
@@ -96,6 +110,13 @@ def _write(folder: Path, record: VoiceRecord, posts: list[str]) -> None:
     folder.mkdir(parents=True)
     (folder / "posts.json").write_text(json.dumps(posts))
     (folder / "voice.json").write_text(json.dumps(record.to_json()))
+
+
+def still_client(backend: Backend) -> FrontClient:
+    """A client for simcord, which waits for everything that wakes up within its patience."""
+    client = make_client(backend)
+    client.run_cards = RunCards(client, backend, poll=3600)
+    return client
 
 
 @asynccontextmanager

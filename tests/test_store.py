@@ -257,7 +257,7 @@ class TestOpening:
         assert schema(file) == schema(tmp_path / "tables.db")
 
     async def test_connections_are_set_up_for_several_processes(self, store: Store) -> None:
-        async with store._database.engine.connect() as first, store._database.writer.connect() as second:
+        async with store._database.engine.connect() as first, store._database.writer.engine.connect() as second:
             for connection in (first, second):
                 for pragma, value in (("journal_mode", "wal"), ("foreign_keys", 1), ("busy_timeout", 10_000)):
                     assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar() == value

@@ -18,6 +18,7 @@ from data.errors import MynahError
 _FULL_DISK = ("no space left", "disk quota", "file too large", "disk is full")
 _PRELOADED = ["trainer.child", "trainer.tune"]
 LISTEN_SECONDS = 0.1
+NICENESS = 10  # tuning takes every core that is idle, but people wait for the bot's answers
 ORPHAN_SECONDS = 0.5  # how long a child may outlive the process that it was forked from
 
 
@@ -95,6 +96,7 @@ def _do_nothing() -> None:
 
 def _tune_and_report(folder: Path, pipe: Connection) -> None:
     _end_with_parent()
+    os.nice(NICENESS)
     try:
         from trainer.tune import tune
 

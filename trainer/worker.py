@@ -123,6 +123,7 @@ class Trainer:
     async def _work(self, run: Run) -> None:
         log.info("run started", run=run.id, handles=run.handles, attempt=run.attempts)
         try:
+            await self._store.consent.refuse_opted_out(run.handles)
             if not self._is_published(run):
                 await self._guard(run, self._prepare(run), dict)
                 await self._tune(run)
@@ -209,6 +210,7 @@ class Trainer:
         if sentence is not None:
             raise _BrokeOffError(sentence, retry=True)
         await self._renew(run, child.progress)  # it may have been cancelled while the child ended
+        await self._store.consent.refuse_opted_out(run.handles)
         await asyncio.to_thread(publish, folder / "voice", self._settings.voices / run.voice_key)
 
     def _is_published(self, run: Run) -> bool:

@@ -40,7 +40,9 @@ class Grailbird:
             )
         handle = wanted or said
         if months := _months(tree):
-            return self._read_months(tree, months, handle)
+            reading = self._read_months(tree, months, handle)
+            reading.proven = said is not None
+            return reading
         tables = _tables(tree)
         if not tables:
             raise InputError(

@@ -21,6 +21,7 @@ class Reading:
     posts: Iterator[Post]
     tree: Tree
     skipped: Counter[str] = field(default_factory=Counter)  # complete once `posts` is exhausted
+    proven: bool = False  # the archive itself names this account, and no other, as its owner
 
     @property
     def digest(self) -> str:

@@ -42,9 +42,11 @@ class XArchive:
         notes = _sorted(beside, _NOTES)
         tree.expect(*notes, *members)
         skipped: Counter[str] = Counter()
-        handle = _owner(tree, beside, wanted)
+        names = _account_names(tree, beside)
+        handle = _owner(tree, beside, names, wanted)
         _count_missing_parts(tree, beside, skipped)
-        return Reading(handle, self.name, _posts(tree, members, notes, handle, skipped), tree, skipped)
+        posts = _posts(tree, members, notes, handle, skipped)
+        return Reading(handle, self.name, posts, tree, skipped, proven=names == {handle})
 
 
 def _candidates(tree: Tree) -> list[str]:
@@ -99,11 +101,15 @@ def _first_version(tweet: dict[str, object]) -> str | None:
     return digits(edit.get("initialTweetId")) or (min(ids, key=int) if len(ids) > 1 else None)
 
 
-def _owner(tree: Tree, beside: list[str], wanted: str | None) -> str:
-    """Whose archive it is, by account.js or the manifest. A former name may be asked for; a stranger's may not."""
-    handles = {
+def _account_names(tree: Tree, beside: list[str]) -> set[str]:
+    """Whose archive it says it is, by account.js or the manifest."""
+    return {
         normalise_handle(name) for member in _named(beside, "account.js") if (name := _account_name(tree, member))
     } or {normalise_handle(name) for member in _named(beside, "manifest.js") if (name := _user_name(tree, member))}
+
+
+def _owner(tree: Tree, beside: list[str], handles: set[str], wanted: str | None) -> str:
+    """Whose posts these are. A former name may be asked for; a stranger's may not."""
     said = " and ".join(f"@{handle}" for handle in sorted(handles))
     if wanted and handles and wanted not in handles and wanted not in _former_names(tree, beside):
         raise InputError(
@@ -115,7 +121,7 @@ def _owner(tree: Tree, beside: list[str], wanted: str | None) -> str:
         raise InputError(f"{tree.label} holds the archives of {said}; import them one by one.")
     if not handles:
         raise InputError(f"{tree.label} doesn't say whose posts these are; add --handle with the account's name.")
-    return handles.pop()
+    return next(iter(handles))
 
 
 def _named(names: list[str], file_name: str) -> list[str]:

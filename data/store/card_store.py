@@ -5,7 +5,7 @@ and counted for the quotas on training.
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from data.store.database import Database
 from data.store.tables import cards
@@ -33,8 +33,17 @@ class CardStore:
         self._database = database
 
     async def add(
-        self, run_id: int, *, place: str, channel: str, message: str, person: str, say: str = ""
+        self,
+        run_id: int,
+        *,
+        place: str,
+        channel: str,
+        message: str,
+        person: str,
+        say: str = "",
+        closed: bool = False,
     ) -> Card:
+        """`closed` is a wish for which there is no message to be kept up to date."""
         values = {
             "run_id": run_id,
             "place": place,
@@ -42,7 +51,7 @@ class CardStore:
             "message": message,
             "person": person,
             "say": say,
-            "open": True,
+            "open": not closed,
             "since": datetime.now(UTC),
         }
         async with self._database.writer.begin() as connection:
@@ -61,6 +70,12 @@ class CardStore:
             rows = await connection.execute(select(cards).where(cards.c.run_id == run_id).order_by(cards.c.id))
             return [Card(**row._mapping) for row in rows]
 
+    async def asked_in(self, place: str, limit: int = 25) -> list[Card]:
+        """What was asked for in a place, newest first."""
+        query = select(cards).where(cards.c.place == place).order_by(cards.c.id.desc()).limit(limit)
+        async with self._database.engine.connect() as connection:
+            return [Card(**row._mapping) for row in await connection.execute(query)]
+
     async def close(self, card_id: int) -> None:
         async with self._database.writer.begin() as connection:
             await connection.execute(update(cards).where(cards.c.id == card_id).values(open=False))
@@ -74,3 +89,9 @@ class CardStore:
         )
         async with self._database.engine.connect() as connection:
             return (await connection.execute(query)).scalar_one()
+
+    async def tidy(self, older_than: timedelta) -> int:
+        """Delete older ones that show the end of their run; gives how many."""
+        old = cards.c.since < datetime.now(UTC) - older_than
+        async with self._database.writer.begin() as connection:
+            return (await connection.execute(delete(cards).where(old, ~cards.c.open))).rowcount

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from data.errors import RefusedError
 from data.store.database import Database, upsert_into
@@ -17,6 +18,7 @@ from data.store.tables import opt_outs, rights
 Audience = Literal["owner", "place", "everyone"]
 
 MOST_OPT_OUTS = 5  # handles one person may opt out: enough for all of one's own, too few to silence a server
+OPERATOR = "operator"  # who opted a handle out, where nobody else lifts it
 
 
 @dataclass(frozen=True)
@@ -68,21 +70,14 @@ class ConsentStore:
 
     async def claim(self, right: Right) -> None:
         """Enter or change the owner's word. Raises RefusedError where another person owns the handle."""
-        values = {**asdict(right), "since": datetime.now(UTC)}
         async with self._database.writer.begin() as connection:
-            known = (await connection.execute(select(rights).where(rights.c.handle == right.handle))).first()
-            if known is not None and known.owner != right.owner:
-                raise RefusedError(
-                    f"@{right.handle} was brought by another account, which decides about it; if it is yours, "
-                    "opt out of it here and tell the operator of this bot."
-                )
-            statement = upsert_into(connection, rights).values(values)
-            await connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=[rights.c.handle],
-                    set_={name: value for name, value in values.items() if name not in ("handle", "since")},
-                )
-            )
+            await enter_right(connection, right)
+
+    async def refuse_stranger(self, handle: str, person: str) -> None:
+        """Raises RefusedError where another person owns the handle."""
+        right = await self.right(handle)
+        if right is not None:
+            _refuse_stranger(handle, right.owner, person)
 
     async def usable(self, handles: Iterable[str], person: str, place: str) -> set[str]:
         """Of `handles`, those that this person may use in this place: nobody opted out, the owner agrees."""
@@ -93,25 +88,31 @@ class ConsentStore:
 
     async def opted_out(self, handles: Collection[str]) -> set[str]:
         """Of `handles`, those that may not be imitated."""
-        query = select(opt_outs.c.handle).where(opt_outs.c.handle.in_(handles))
         async with self._database.engine.connect() as connection:
-            return set(await connection.scalars(query))
+            return await _opted_out(connection, handles)
 
     async def refuse_opted_out(self, handles: Collection[str]) -> None:
         """Raises RefusedError where one of `handles` may not be imitated."""
-        for handle in sorted(await self.opted_out(handles)):
-            raise RefusedError(f"@{handle} has opted out: nobody may import, train or speak that voice here.")
+        async with self._database.engine.connect() as connection:
+            await refuse_opted_out(connection, handles)
 
-    async def opt_out(self, handle: str, person: str, *, wants_erasure: bool = False) -> None:
-        """From now on. Raises RefusedError for one handle too many. A second wish keeps the first one's name."""
+    async def opt_out(self, handle: str, person: str | None, *, wants_erasure: bool = False) -> None:
+        """From now on. `person` None is the operator. Raises RefusedError for one handle too many.
+
+        Whoever it is entered for may lift it: that is the first who asked, until the handle's owner asks as well,
+        or the operator does.
+        """
+        name = person or OPERATOR
         async with self._database.writer.begin() as connection:
-            own = select(func.count()).where(opt_outs.c.person == person, opt_outs.c.handle != handle)
-            if (await connection.execute(own)).scalar_one() >= MOST_OPT_OUTS:
+            owner = select(rights.c.owner).where(rights.c.handle == handle)
+            decides = person is None or await connection.scalar(owner) == person
+            others = select(func.count()).where(opt_outs.c.person == name, opt_outs.c.handle != handle)
+            if not decides and (await connection.execute(others)).scalar_one() >= MOST_OPT_OUTS:
                 raise RefusedError(
                     f"You have opted {MOST_OPT_OUTS} handles out already; ask the operator of this bot for more."
                 )
             statement = upsert_into(connection, opt_outs).values(
-                handle=handle, person=person, wants_erasure=wants_erasure, since=datetime.now(UTC)
+                handle=handle, person=name, wants_erasure=wants_erasure, since=datetime.now(UTC)
             )
             await connection.execute(
                 statement.on_conflict_do_update(
@@ -119,6 +120,9 @@ class ConsentStore:
                     set_={"wants_erasure": opt_outs.c.wants_erasure | statement.excluded.wants_erasure},
                 )
             )
+            if decides:
+                lesser = (opt_outs.c.handle == handle, opt_outs.c.person != OPERATOR)
+                await connection.execute(update(opt_outs).where(*lesser).values(person=name))
 
     async def opt_in(self, handle: str, person: str | None = None) -> bool:
         """Whether it was opted out and is so no more. `person` None is the operator, who may for everybody.
@@ -152,3 +156,36 @@ class ConsentStore:
         query = select(*columns).where(condition).order_by(rights.c.handle)  # type: ignore[arg-type]
         async with self._database.engine.connect() as connection:
             return [Right(**row._mapping) for row in await connection.execute(query)]
+
+
+async def enter_right(connection: AsyncConnection, right: Right) -> None:
+    """`ConsentStore.claim` within somebody's transaction."""
+    owner = await connection.scalar(select(rights.c.owner).where(rights.c.handle == right.handle))
+    if owner is not None:
+        _refuse_stranger(right.handle, owner, right.owner)
+    values = {**asdict(right), "since": datetime.now(UTC)}
+    statement = upsert_into(connection, rights).values(values)
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[rights.c.handle],
+            set_={name: value for name, value in values.items() if name not in ("handle", "since")},
+        )
+    )
+
+
+async def refuse_opted_out(connection: AsyncConnection, handles: Collection[str]) -> None:
+    """`ConsentStore.refuse_opted_out` within somebody's transaction."""
+    for handle in sorted(await _opted_out(connection, handles)):
+        raise RefusedError(f"@{handle} has opted out: nobody may import, train or speak that voice here.")
+
+
+async def _opted_out(connection: AsyncConnection, handles: Collection[str]) -> set[str]:
+    return set(await connection.scalars(select(opt_outs.c.handle).where(opt_outs.c.handle.in_(handles))))
+
+
+def _refuse_stranger(handle: str, owner: str, person: str) -> None:
+    if owner != person:
+        raise RefusedError(
+            f"@{handle} was brought by another account, which decides about it; if it is yours, opt out of it "
+            "here and tell the operator of this bot."
+        )

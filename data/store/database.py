@@ -4,9 +4,10 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
@@ -18,25 +19,41 @@ from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 from data.errors import InputError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10.0  # how long a statement waits for another process's write
+CONNECTIONS = 40  # to SQLite, each opened when first needed: those who read together need not stand in line
 _MIGRATION_LOCK = 0x6D796E6168  # "mynah": PostgreSQL's advisory locks are named by a number
+
+
+class Writer:
+    """Begins transactions that lock before their first read.
+
+    A SQLite transaction that reads, and only then writes, fails at once when another process wrote in between; one
+    that starts with BEGIN IMMEDIATE waits for its turn. It does so by trying again after longer and longer sleeps,
+    in which the writers of one process would starve each other: those stand in line here first.
+    """
+
+    def __init__(self, engine: AsyncEngine, line: AbstractAsyncContextManager[Any]) -> None:
+        self.engine = engine
+        self._line = line
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction, undone where the block raises."""
+        async with self._line, self.engine.begin() as connection:
+            yield connection
 
 
 @dataclass(frozen=True)
 class Database:
-    """Two views of one pool: `engine` locks at its first write, `writer` before its first read.
-
-    A SQLite transaction that reads, and only then writes, fails at once when another process wrote in between;
-    one that starts with BEGIN IMMEDIATE waits for its turn. So whatever reads in order to write uses `writer`.
-    """
+    """One pool, two ways in: whatever reads in order to write uses `writer`, all else `engine`."""
 
     engine: AsyncEngine
-    writer: AsyncEngine
+    writer: Writer
 
 
 def upsert_into(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -50,7 +67,12 @@ async def open_database(address: str) -> AsyncIterator[Database]:
     try:
         url = make_url(address)
         is_sqlite = url.get_backend_name() == "sqlite"
-        engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS} if is_sqlite else {})
+        of_sqlite: dict[str, Any] = {
+            "connect_args": {"timeout": BUSY_SECONDS},
+            "poolclass": AsyncAdaptedQueuePool,
+            "pool_size": CONNECTIONS,
+        }
+        engine = create_async_engine(url, **(of_sqlite if is_sqlite else {}))
     except (ImportError, SQLAlchemyError) as error:
         raise InputError(
             f"The database URL can't be used ({error}); give one like sqlite+aiosqlite:///folder/mynah.db."
@@ -59,7 +81,8 @@ async def open_database(address: str) -> AsyncIterator[Database]:
         await asyncio.to_thread(_prepare_file, url)
         event.listen(engine.sync_engine, "connect", _on_connect)
         event.listen(engine.sync_engine, "begin", _on_begin)
-    database = Database(engine, engine.execution_options(writes=True))
+    line: AbstractAsyncContextManager[Any] = asyncio.Lock() if is_sqlite else nullcontext()
+    database = Database(engine, Writer(engine.execution_options(writes=True), line))
     try:
         await _migrate(database)
         yield database

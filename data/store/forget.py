@@ -55,15 +55,19 @@ async def forget(database: Database, handle: str) -> Forgotten:
             table.name: (await connection.execute(delete(table).where(rows))).rowcount
             for table, rows in involved.items()
         }
+    await _empty_log(database)
     return Forgotten(counts, keys, run_ids)
 
 
 async def records_of(database: Database, person: str) -> dict[str, list[dict[str, Any]]]:
-    """Every row that is kept about a person, by table; what `forget_person` deletes, and the opt-outs besides."""
+    """Every row that names a person, by table: what `forget_person` deletes or takes the name from, the opt-outs,
+    and the rights to their corpora. Who reported what they were told is not for them to know.
+    """
+    named = {column.table: column == person for column in (*_SHARED, *_LASTING, tables.reports.c.person)}
     async with database.engine.connect() as connection:
         found = {
             table.name: [dict(row._mapping) for row in await connection.execute(select(table).where(rows))]
-            for table, rows in {**_about(person), tables.opt_outs: tables.opt_outs.c.person == person}.items()
+            for table, rows in {**_about(person), **named}.items()
         }
     return {name: rows for name, rows in found.items() if rows}
 
@@ -75,10 +79,28 @@ async def forget_person(database: Database, person: str) -> dict[str, int]:
             table.name: (await connection.execute(delete(table).where(rows))).rowcount
             for table, rows in _about(person).items()
         }
-        # What belongs to others as well stays, without the name.
-        for table, column in ((tables.runs, "requested_by"), (tables.channels, "person")):
-            await connection.execute(update(table).where(table.c[column] == person).values({column: ""}))
+        for column in _SHARED:
+            await connection.execute(update(column.table).where(column == person).values({column: ""}))
+    await _empty_log(database)
     return counts
+
+
+async def _empty_log(database: Database) -> None:
+    """SQLite's write-ahead log holds what was deleted until it is written to the file and cut off.
+
+    It waits as long as a statement may for those who still read; should they read on, the next one does it.
+    """
+    async with database.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            await (await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")).close()
+
+
+# Who is named in what belongs to others as well: it stays, without the name.
+_SHARED = (tables.runs.c.requested_by, tables.channels.c.person)
+# Who is named in what they decided: an opt-out outlasts them, a right goes with its corpus.
+_LASTING = (tables.opt_outs.c.person, tables.rights.c.owner)
 
 
 def _about(person: str) -> dict[Any, Any]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Integer, cast, func, insert, select
+from sqlalchemy import Integer, Select, cast, func, insert, select
 
 from data.store.database import Database, upsert_into
 from data.store.tables import rounds, votes
@@ -70,6 +70,27 @@ class GameStore:
             entered = await connection.execute(statement.on_conflict_do_nothing().returning(votes.c.person))
             return entered.first() is not None
 
+    async def votes_in(self, round_id: int) -> int:
+        """How many have voted in a round."""
+        query = select(func.count()).where(votes.c.round_id == round_id)
+        async with self._database.engine.connect() as connection:
+            return (await connection.execute(query)).scalar_one()
+
+    async def used(self, voice_key: str, limit: int) -> set[str]:
+        """The real posts of a voice's last rounds."""
+        query = (
+            select(rounds.c.real).where(rounds.c.voice_key == voice_key).order_by(rounds.c.id.desc()).limit(limit)
+        )
+        async with self._database.engine.connect() as connection:
+            return set(await connection.scalars(query))
+
+    async def score(self, person: str, place: str) -> Score:
+        """How often this person was right in this place."""
+        query = _tally().where(rounds.c.place == place, votes.c.person == person)
+        async with self._database.engine.connect() as connection:
+            right, count = (await connection.execute(query)).one()
+            return Score(person, right, count)
+
     async def leaderboard(self, place: str, limit: int = 10) -> list[Score]:
         """Of this place, who was right most often first; of equals, who needed fewer votes."""
         right, count = func.sum(cast(votes.c.right, Integer)), func.count()
@@ -86,11 +107,13 @@ class GameStore:
 
     async def blind_test(self, voice_key: str) -> tuple[int, int]:
         """(votes that found the real post, votes) of a voice; half of them right means nobody can tell."""
-        query = (
-            select(func.coalesce(func.sum(cast(votes.c.right, Integer)), 0), func.count())
-            .join(rounds, rounds.c.id == votes.c.round_id)
-            .where(rounds.c.voice_key == voice_key)
-        )
+        query = _tally().where(rounds.c.voice_key == voice_key)
         async with self._database.engine.connect() as connection:
             right, count = (await connection.execute(query)).one()
-            return int(right), int(count)
+            return right, count
+
+
+def _tally() -> "Select[int, int]":
+    """(right votes, votes) over all rounds; 0 and 0 where nobody has voted."""
+    right = func.coalesce(func.sum(cast(votes.c.right, Integer)), 0)
+    return select(right, func.count()).select_from(votes).join(rounds, rounds.c.id == votes.c.round_id)

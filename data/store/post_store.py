@@ -1,17 +1,32 @@
 """Posts, their imports and their corpora's summaries. An import is one transaction: all of it or nothing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, MetaData, Table, and_, case, func, insert, or_, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    MetaData,
+    Table,
+    and_,
+    case,
+    cast,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable, DropTable
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from data.posts import Post, Provenance
+from data.store.consent import Right, enter_right, refuse_opted_out
 from data.store.database import Database, upsert_into
 from data.store.tables import imports, post_columns, posts, summaries
 
@@ -52,12 +67,17 @@ class PostStore:
         self._database = database
 
     async def add(
-        self, handle: str, incoming: Iterable[Post], provenance: Provenance | Callable[[], Provenance]
+        self,
+        handle: str,
+        incoming: Iterable[Post],
+        provenance: Provenance | Callable[[], Provenance],
+        right: Right | None = None,
     ) -> Added:
         """Take over what is new or edited later; what raises while iterating leaves the store as it was.
 
         Posts are read in batches, on the caller's thread, and may be any number. A callable `provenance` is asked
-        after the last post, when the digest of what was read is known.
+        after the last post, when the digest of what was read is known. `right` is entered with the posts. Raises
+        RefusedError where the handle has opted out or become another's while it was read.
         """
         rows = (_to_row(handle, post) for post in incoming)
         async with self._database.engine.begin() as connection:
@@ -68,6 +88,9 @@ class PostStore:
             origin = provenance() if callable(provenance) else provenance
             # From here on others wait. The write comes first: reading first could not be turned into writing.
             await connection.execute(insert(imports).values(handle=handle, **asdict(origin)))
+            await refuse_opted_out(connection, [handle])
+            if right is not None:
+                await enter_right(connection, right)
             total = await connection.scalar(select(func.count()).select_from(_incoming))
             known = (
                 await connection.execute(
@@ -109,8 +132,13 @@ class PostStore:
 
     async def handles(self) -> list[str]:
         """The handles that have posts, sorted."""
+        # From each handle straight to the next one: DISTINCT would read every post there is.
+        found = select(func.min(posts.c.handle).label("handle")).cte("found", recursive=True)
+        following = select(func.min(posts.c.handle)).where(posts.c.handle > found.c.handle).scalar_subquery()
+        found = found.union_all(select(following).where(found.c.handle.is_not(None)))
+        query = select(found.c.handle).where(found.c.handle.is_not(None)).order_by(found.c.handle)
         async with self._database.engine.connect() as connection:
-            return list(await connection.scalars(select(posts.c.handle).distinct().order_by(posts.c.handle)))
+            return list(await connection.scalars(query))
 
     async def imports(self, handle: str) -> list[Provenance]:
         """Every import of the handle, oldest first."""
@@ -118,6 +146,17 @@ class PostStore:
         query = select(*columns).where(imports.c.handle == handle).order_by(imports.c.id)
         async with self._database.engine.connect() as connection:
             return [Provenance(**row._mapping) for row in await connection.execute(query)]
+
+    async def publishable(self, handles: Collection[str]) -> set[str]:
+        """Of `handles`, those that were imported and whose every import may be published."""
+        query = (
+            select(imports.c.handle)
+            .where(imports.c.handle.in_(handles))
+            .group_by(imports.c.handle)
+            .having(func.min(cast(imports.c.may_publish, Integer)) == 1)
+        )
+        async with self._database.engine.connect() as connection:
+            return set(await connection.scalars(query))
 
     async def save_summary(self, summary: CorpusSummary) -> None:
         """Replaces the handle's earlier one."""

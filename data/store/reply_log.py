@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from data.store.database import Database, upsert_into
 from data.store.tables import rejections, replies, reports
@@ -92,6 +92,17 @@ class ReplyLog:
         width = len(reports.c)
         async with self._database.engine.connect() as connection:
             return [(Report(*row[:width]), Reply(*row[width:])) for row in await connection.execute(query)]
+
+    async def tidy(self, older_than: timedelta) -> int:
+        """Of older replies keep only what the voice said, not to whom, where and about what; gives how many had
+        more. Older reports are deleted.
+        """
+        before = datetime.now(UTC) - older_than
+        named = or_(replies.c.prompt != "", replies.c.person != "", replies.c.place != "")
+        async with self._database.writer.begin() as connection:
+            await connection.execute(delete(reports).where(reports.c.since < before))
+            blanked = update(replies).where(replies.c.created_at < before, named)
+            return (await connection.execute(blanked.values(prompt="", person="", place=""))).rowcount
 
     async def count_rejections(self, voice_key: str, by_reason: Mapping[str, int]) -> None:
         """Add to the counts; a `Counter` will do."""

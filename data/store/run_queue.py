@@ -8,7 +8,7 @@ own: one that was silent too long finds its run taken over and is told so.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Row, and_, case, delete, func, literal, null, or_, select, update
@@ -242,6 +242,12 @@ class RunQueue:
         async with self._database.writer.begin() as connection:
             statement = update(runs).where(_held(run)).values(**values, **_NO_LEASE)
             return (await connection.execute(statement)).rowcount > 0
+
+    async def tidy(self, older_than: timedelta) -> int:
+        """Of runs that ended longer ago nobody knows who asked for them; gives how many that were."""
+        old = and_(runs.c.finished_at < datetime.now(UTC) - older_than, runs.c.requested_by != "")
+        async with self._database.writer.begin() as connection:
+            return (await connection.execute(update(runs).where(old).values(requested_by=""))).rowcount
 
     # For whoever wonders whether a trainer is there at all.
 

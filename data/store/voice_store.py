@@ -1,6 +1,6 @@
 """Finished voices, as the rest of the program finds them; their weights lie in folders named by the key."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -77,6 +77,18 @@ class VoiceStore:
         query = select(voices).order_by(voices.c.name, voices.c.created_at.desc())
         async with self._database.engine.connect() as connection:
             return [VoiceRow.from_row(row) for row in await connection.execute(query)]
+
+    async def names(self) -> dict[str, tuple[str, ...]]:
+        """The handles of every voice, by its name; without the records, which take long to read."""
+        query = select(voices.c.name, voices.c.handles).order_by(voices.c.name)
+        async with self._database.engine.connect() as connection:
+            return {name: tuple(handles) for name, handles in await connection.execute(query)}
+
+    async def there(self, keys: Collection[str]) -> set[str]:
+        """Of `keys`, those of voices that have not been removed."""
+        query = select(voices.c.key).where(voices.c.key.in_(keys))
+        async with self._database.engine.connect() as connection:
+            return set(await connection.scalars(query))
 
     async def remove(self, key: str) -> bool:
         """False where there was none. What the voice said stays on record."""
