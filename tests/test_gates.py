@@ -4,7 +4,7 @@ import re
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.gates import BlockList, Candidate, Gates, Reason, judge, speak_mentions, trim
@@ -221,6 +221,7 @@ def test_every_candidate_is_passed_or_counted(candidates: list[Candidate]) -> No
 
 
 @given(TEXTS)
+@example("It is half past 5. ")
 def test_trim_gives_a_beginning_that_trims_to_itself(text: str) -> None:
     whole = trim(text)
     if whole is not None:

@@ -32,8 +32,8 @@ class BlockList:
             words = _words(phrase)
             if words and not _UNSPACED.search(phrase):
                 self._phrases.setdefault(words[0], []).append(tuple(words))
-            elif phrase.strip():
-                self._anywhere.append(_fold(phrase.strip()))
+            elif folded := _fold(phrase.strip()):  # an accent alone folds to nothing, which stands in every text
+                self._anywhere.append(folded)
 
     def blocks(self, text: str) -> bool:
         """Whether a blocked phrase stands in the text."""

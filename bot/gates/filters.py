@@ -8,7 +8,8 @@ import better_profanity
 from bot.gates.blocked import BlockList
 from data.store import PlaceSettings
 
-# Words whose only use is to demean a group of people. Short on purpose: each must be wrong in any sentence.
+# Words that demean a group of people. Short on purpose. A few have a harmless sense too ("a chink in the armour"):
+# what is said in it falls with the rest, which costs little, as another candidate takes its place.
 _SLURS = """
 nigger niggers nigga niggas faggot faggots fag fags kike kikes spic spics chink chinks gook gooks wetback wetbacks
 coon coons paki pakis tranny trannies shemale shemales retard retards retarded towelhead towelheads raghead

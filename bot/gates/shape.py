@@ -72,16 +72,16 @@ def is_repeating(text: str) -> bool:
 
 
 def _ends_sentence(text: str, end: re.Match[str]) -> bool:
-    """Whether a full stop ends a sentence and not just "Mr.", "U.S." or a number that was about to go on."""
+    """Whether a full stop ends a sentence and not just "Mr.", "U.S." or a number that may go on behind it."""
     if not end[0].startswith(".") or end[0].startswith(".."):
         return True
     before = _LAST_WORD.search(text, 0, end.start())
     if before is None:
         return True
     word = before[1].casefold()
-    unfinished_number = word[-1].isdigit() and end.end() == len(text)
+    number = word[-1].isdigit()
     initial = len(word.rsplit(".", 1)[-1]) == 1 and word != "i" and word[-1].isalpha()
-    return not (unfinished_number or initial or word in _ABBREVIATIONS)
+    return not (number or initial or word in _ABBREVIATIONS)
 
 
 def _times_in_a_row(words: list[str], length: int) -> int:
