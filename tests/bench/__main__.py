@@ -3,6 +3,7 @@
 What other programs do on the machine moves both sides; read the ratios, not the seconds.
 """
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.cli.present import out, print_json, print_table
+from tests.bench import burst
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,16 @@ def main() -> None:
                     "times_the_memory": round(ours["memory_mb"] / plain["memory_mb"], 2),
                 }
             )
+    mentions = asyncio.run(burst.measure(trainings=0))
     if "--json" in sys.argv:
-        print_json(rows)
+        print_json({"cases": rows, "burst": mentions})
         return
     columns = ("case", "unit", "mynah", "plain", "times_as_fast", "mynah_mb", "plain_mb", "times_the_memory")
     print_table("Mynah against plain transformers", columns, ([row[column] for column in columns] for row in rows))
     out.print(
         "Plain: transformers' Trainer and generate in fp32; for the gate, comparing with every post in turn."
     )
+    out.print("Burst on Discord: " + ", ".join(f"{name} {value}" for name, value in mentions.items()))
 
 
 if __name__ == "__main__":
