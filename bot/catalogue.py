@@ -1,6 +1,6 @@
 """What a person may call up in a place: the voices that can speak, and the corpora a voice could be trained of."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rapidfuzz import fuzz, process
@@ -10,8 +10,10 @@ from data.posts import normalise_handle
 from data.settings import Settings
 from data.store import Store, VoiceRow
 from trainer.voice import Voice
+from trainer.wish import MOST_HANDLES
 
 GOOD_ENOUGH = 60  # of 100: below this a fuzzy match surprises more than it helps
+LONGEST_TYPED = 100  # characters that are compared with the names
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,32 @@ class Catalogue:
         self._settings = settings
 
     async def entries(self, person: str, place: str) -> list[Entry]:
-        """Ready voices first, each group by name."""
-        rows = {row.name: row for row in reversed(await self._store.voices.all())}
-        corpora = await self._store.posts.handles()
-        handles = {handle for row in rows.values() for handle in row.handles} | set(corpora)
-        usable = await self._store.consent.usable(handles, person, place)
-        voices = [
-            Entry(name, row.handles, True) for name, row in sorted(rows.items()) if usable.issuperset(row.handles)
-        ]
-        waiting = sorted(usable.intersection(corpora) - rows.keys())
-        return voices + [Entry(handle, (handle,), False) for handle in waiting]
+        """Ready voices first, each group by name. Quick enough to be asked at every letter that somebody types."""
+        voices = await self._store.voices.names()
+        corpora = set(await self._store.posts.handles())
+        usable = await self._store.consent.usable(corpora.union(*voices.values()), person, place)
+        ready = [Entry(name, handles, True) for name, handles in voices.items() if usable.issuperset(handles)]
+        waiting = (usable & corpora) - voices.keys()
+        return ready + [Entry(handle, (handle,), False) for handle in sorted(waiting)]
+
+    async def handles_of(self, names: Iterable[str]) -> list[str]:
+        """The handles that `names` stand for, sorted: each may be a handle, or several joined by '-' or '+'.
+
+        A handle may itself hold a '-'; it is taken apart there only where a voice or corpora of its parts exist.
+        Raises InputError for what can't be a name, and for more handles than a voice has.
+        """
+        found: set[str] = set()
+        corpora = set(await self._store.posts.handles())
+        for name in names:
+            if row := await self._row(name):
+                found.update(row.handles)
+                continue
+            for handle in map(normalise_handle, name.split("+")):
+                parts = handle.split("-")
+                found.update(parts if handle not in corpora and corpora.issuperset(parts) else [handle])
+        if len(found) > MOST_HANDLES:
+            raise InputError(f"A voice is made of {MOST_HANDLES} handles at most; {len(found)} were given.")
+        return sorted(found)
 
     async def voice(self, name: str, person: str, place: str) -> Voice:
         """The newest voice of that name: its handles, in any order, joined by '-' or '+'.
@@ -49,7 +67,9 @@ class Catalogue:
         """
         row = await self._row(name)
         if row is None:
-            raise NotFoundError(f"There is no voice of @{name.strip().removeprefix('@')} yet.")
+            raise NotFoundError(
+                f"There is no voice of @{name.strip().removeprefix('@')} yet; `/voice list` shows which there are."
+            )
         await self.refuse_kept_back(row.handles, person, place)
         return Voice.from_folder(self._settings.voices / row.key)
 
@@ -66,20 +86,20 @@ class Catalogue:
         row = await self._store.voices.newest(name)
         if row is None:
             try:
-                handles = sorted({normalise_handle(part) for part in name.replace("+", "-").split("-")})
+                handles = {normalise_handle(part) for part in name.replace("+", "-").split("-")}
             except InputError:
                 return None
-            row = await self._store.voices.newest("-".join(handles))
+            row = await self._store.voices.newest("-".join(sorted(handles)))
         return row
 
 
 def matching(entries: Sequence[Entry], typed: str, limit: int = 25) -> list[Entry]:
     """Those that start with what was typed, then those that hold it, then those that resemble it."""
-    typed = typed.strip().removeprefix("@").lower()
+    typed = typed.strip().removeprefix("@").lower()[:LONGEST_TYPED]
     if not typed:
         return list(entries[:limit])
-    starting = [entry for entry in entries if entry.name.startswith(typed)]
-    holding = [entry for entry in entries if typed in entry.name and entry not in starting]
+    found = [entry for entry in entries if entry.name.startswith(typed)][:limit]
+    found += [entry for entry in entries if typed in entry.name][: 2 * limit]  # up to `limit` are there already
     alike = process.extract(
         typed,
         [entry.name for entry in entries],
@@ -87,5 +107,5 @@ def matching(entries: Sequence[Entry], typed: str, limit: int = 25) -> list[Entr
         limit=limit,
         score_cutoff=GOOD_ENOUGH,
     )
-    found = starting + holding + [entries[place] for _, _, place in alike]
+    found += [entries[place] for _, _, place in alike]
     return list(dict.fromkeys(found))[:limit]

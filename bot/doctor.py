@@ -38,7 +38,7 @@ async def examine(settings: Settings, *, quick: bool = False, expect_trainer: bo
     """Run every check, or with `quick` those that cost next to nothing; none of them raises."""
     checks: list[Callable[[Settings], Awaitable[Finding]]] = [_home, _store, _trainer]
     if not quick:
-        checks = [_python, _memory, *checks, _builtin, _base, _tuning, _speaking]
+        checks = [_python, _memory, *checks, _builtin, _base, _tuning, _speaking, _erasure, examine_discord]
     findings = [await check(settings) for check in checks]
     if expect_trainer:
         findings = [
@@ -157,3 +157,34 @@ async def _trainer(settings: Settings) -> Finding:
     if not count:
         return Finding("trainer", "note", "none is running", "`mynah train` starts one; `mynah run` keeps one up.")
     return Finding("trainer", "ok", f"{count} running")
+
+
+async def _erasure(settings: Settings) -> Finding:
+    """Whether somebody waits to be erased; platforms give a day for that."""
+    try:
+        async with open_store(settings.database) as store:
+            waiting = [wish.handle for wish in await store.consent.all_opt_outs() if wish.wants_erasure]
+    except MynahError as error:
+        return Finding("erasure", "fail", str(error), "Mend the store first.")
+    if waiting:
+        advice = f"Run `mynah forget {waiting[0]}` within a day."
+        return Finding("erasure", "note", f"to be erased: {', '.join(f'@{handle}' for handle in waiting)}", advice)
+    return Finding("erasure", "ok", "nobody waits to be erased")
+
+
+async def examine_discord(settings: Settings) -> Finding:
+    """Whether Discord takes the token and knows the commands."""
+    if not settings.discord.token.get_secret_value():
+        return Finding("discord", "note", "not set up", "Set MYNAH_DISCORD__TOKEN to bring the voices there.")
+    from bot.fronts.discord.portal import open_portal  # without a token nobody waits for discord.py
+
+    try:
+        async with open_portal(settings) as portal:
+            if not await portal.in_sync():
+                return Finding(
+                    "discord", "fail", "the slash commands are missing or out of date", "Run `mynah discord sync`."
+                )
+            found = f"the token is {portal.name}'s; commands are registered; no privileged intent is needed"
+            return Finding("discord", "ok", found)
+    except MynahError as error:
+        return Finding("discord", "fail", str(error), "Mend that, or unset MYNAH_DISCORD__TOKEN.")

@@ -120,6 +120,11 @@ class Imitator:
         best = knowledge.relevance.rank(subject, [candidate.text for candidate in passed])[:1]
         return (await self._say(voice, mention, [passed[place] for place in best], occasion))[0]
 
+    @property
+    def known(self) -> set[str]:
+        """Keys of the voices that are in memory, weights or posts."""
+        return {*self._known, *self._shelf.loaded}
+
     def forget(self, keys: Iterable[str]) -> None:
         """Let go of voices that were erased, weights and posts alike."""
         for key in keys:

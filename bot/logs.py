@@ -1,4 +1,7 @@
-"""Structured logs: to a file under the home folder, and to stderr where more than warnings were asked for."""
+"""Structured logs: to a file under the home folder, and to stderr where more than warnings were asked for.
+
+Each event is one line of JSON, those of the libraries and their tracebacks too.
+"""
 
 import logging
 import sys
@@ -7,6 +10,14 @@ from logging.handlers import RotatingFileHandler
 import structlog
 
 from data.settings import Settings
+
+_SHARED: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+]
 
 
 def start_logging(settings: Settings) -> None:
@@ -19,15 +30,39 @@ def start_logging(settings: Settings) -> None:
         handlers.append(RotatingFileHandler(settings.home / "mynah.log", maxBytes=5_000_000, backupCount=2))
     except OSError:
         handlers.append(logging.StreamHandler(sys.stderr))  # doctor says what to do about the folder
-    logging.basicConfig(level=settings.log_level, format="%(message)s", handlers=handlers, force=True)
+    for handler in handlers:
+        handler.setFormatter(_formatter())
+    logging.basicConfig(level=settings.log_level, handlers=handlers, force=True)
+    logging.getLogger("discord.client").addFilter(_calm)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.log_level)),
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
+
+
+def log_to_stderr() -> None:
+    """For a process that nobody types into: its warnings belong where a service manager looks for them."""
+    root = logging.getLogger()
+    if not any(type(handler) is logging.StreamHandler for handler in root.handlers):
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(_formatter())
+        root.addHandler(handler)
+
+
+def _formatter() -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_SHARED,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.JSONRenderer(),
+        ],
+    )
+
+
+def _calm(record: logging.LogRecord) -> bool:
+    """A line that was lost and is taken up again is no error with a traceback, as discord.py has it."""
+    if str(record.msg).startswith("Attempting a reconnect") and record.exc_info:
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.msg, record.exc_info = f"{record.msg} after {record.exc_info[1]!r}", None
+    return True

@@ -19,6 +19,8 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     settings = {
         "MYNAH_HOME": str(home),
         "MYNAH_OFFLINE": "1",
+        "MYNAH_DISCORD__TOKEN": "",
+        "MYNAH_HEALTH__PORT": "0",
         "MYNAH_TRAINER__LEASE_SECONDS": "2",
         "MYNAH_TRAINER__POLL_SECONDS": "0.1",
         "MYNAH_TRAINER__THREADS": "1",

@@ -35,7 +35,8 @@ def test_a_layer_imports_nothing_from_above(layer: str) -> None:
 
 def test_the_bot_process_does_not_load_torch() -> None:
     probe = (
-        "import sys, bot.cli, bot.imitator, trainer.engine.openvino_engine; "
+        "import sys, bot.cli, bot.health, bot.imitator, bot.fronts.discord.connection; "
+        "import trainer.engine.openvino_engine; "
         "print([name for name in ('torch', 'transformers', 'peft') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, cwd=ROOT, check=True)

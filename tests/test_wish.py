@@ -86,6 +86,8 @@ async def test_refusals_are_sentences(store: Store, settings: Settings) -> None:
     with pytest.raises(InputError, match="one, two or three handles"):
         await ask_for_voice(store, settings, ["a", "b", "c", "d"])
     with pytest.raises(InputError, match="not an account name"):
+        await ask_for_voice(store, settings, [f"keeper@{'x' * 64}"])
+    with pytest.raises(InputError, match="not an account name"):
         await ask_for_voice(store, settings, ["two words"])
 
 

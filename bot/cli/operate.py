@@ -1,7 +1,6 @@
 """The processes and their care: `trainer`, `run`, `pretrain`, `doctor`, `demo`."""
 
 import asyncio
-import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -11,13 +10,14 @@ import typer
 from rich.markup import escape
 
 from bot.cli.corpora import JsonOption, show_collected
+from bot.cli.fronts import has_front, serve_fronts
 from bot.cli.present import err, out, print_json, tuning_bar
 from bot.cli.session import with_store
 from bot.cli.speak import newest_voice, open_imitator
 from bot.cli.voices import describe, finished_voice, show_result
 from bot.doctor import examine
 from bot.fronts.terminal import TerminalFront
-from bot.supervise import trainer_process
+from bot.supervise import trainer_process, until_sigterm
 from data.collect import collect
 from data.errors import InputError, NotFoundError
 from data.samples import SAMPLES
@@ -56,28 +56,33 @@ def trainer(
 
 
 def run(context: typer.Context) -> None:
-    """Bot and trainer together: a trainer is kept running beside the terminal chat.
+    """Bot and trainer together: a trainer is kept running beside Discord, or without a token the terminal chat.
 
     Example: mynah run
     """
 
     async def work(settings: Settings, store: Store) -> None:
-        # Without this the system would end this process at once, and the trainer would go on alone.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
-        async with trainer_process():
-            if not sys.stdin.isatty():
-                out.print("The trainer is running; stop it with Ctrl-C or SIGTERM.")
-                await asyncio.Event().wait()
-            try:
-                voice = await newest_voice(store, settings)
-            except NotFoundError as error:
-                out.print(f"{error} The trainer is running; stop it with Ctrl-C.")
-                await asyncio.Event().wait()
-                raise
-            async with open_imitator(settings, store) as imitator:
-                await TerminalFront(out, imitator, voice).chat()
+        async with until_sigterm(), trainer_process():
+            if has_front(settings):
+                await serve_fronts(settings, store)
+            else:
+                await _chat_with_newest(settings, store)
 
     with_store(context, work)
+
+
+async def _chat_with_newest(settings: Settings, store: Store) -> None:
+    if not sys.stdin.isatty():
+        out.print("The trainer is running; stop it with Ctrl-C or SIGTERM.")
+        await asyncio.Event().wait()
+    try:
+        voice = await newest_voice(store, settings)
+    except NotFoundError as error:
+        out.print(f"{error} The trainer is running; stop it with Ctrl-C.")
+        await asyncio.Event().wait()
+        raise
+    async with open_imitator(settings, store) as imitator:
+        await TerminalFront(out, imitator, voice).chat()
 
 
 def pretrain(

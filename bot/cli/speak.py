@@ -30,10 +30,17 @@ def add_commands(app: typer.Typer) -> None:
 
 
 @contextlib.asynccontextmanager
-async def open_imitator(settings: Settings, store: Store) -> AsyncIterator[Imitator]:
-    """Engine, shelf and imitator, wired."""
+async def open_shelf(settings: Settings) -> AsyncIterator[VoiceShelf]:
+    """The engine of the settings and an empty shelf over it."""
     engine = await asyncio.to_thread(open_engine, settings.speak.device, settings.cache)
     async with VoiceShelf(engine, settings.speak.memory_mb * 2**20) as shelf:
+        yield shelf
+
+
+@contextlib.asynccontextmanager
+async def open_imitator(settings: Settings, store: Store) -> AsyncIterator[Imitator]:
+    """Engine, shelf and imitator, wired."""
+    async with open_shelf(settings) as shelf:
         yield Imitator(shelf, store, settings)
 
 

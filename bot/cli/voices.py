@@ -253,7 +253,9 @@ def export(
     """
 
     async def work(settings: Settings, store: Store) -> Voice:
-        return await find_voice(store, settings, handle)
+        voice = await find_voice(store, settings, handle)
+        await store.consent.refuse_opted_out(voice.record.handles)
+        return voice
 
     voice = with_store(context, work)
     from trainer.export import export_voice  # torch: seconds that no other command should pay

@@ -1,6 +1,7 @@
 """Messages: their text, mentions, files and edits, what Discord refuses in them, and how they look on the wire."""
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,9 +49,11 @@ class Message:
     reply_to: "Message | None" = None
     nonce: str | None = None
     webhook_id: int | None = None
+    application_id: int | None = None  # whose webhook it is, where an application made that
     interaction: Payload | None = None  # interaction_metadata of an answer to a command or a button
     id: int = field(default_factory=snowflake)
     sent_at: str = field(default_factory=now)
+    arrived: float = field(default_factory=time.monotonic)  # seconds, to be compared with one another
     edited_at: str | None = None
     deleted: bool = False
     edits: list[Payload] = field(default_factory=list)
@@ -92,6 +95,8 @@ class Message:
             rendered["nonce"] = self.nonce
         if self.webhook_id is not None:
             rendered["webhook_id"] = str(self.webhook_id)
+        if self.application_id is not None:
+            rendered["application_id"] = str(self.application_id)
         if self.interaction is not None:
             rendered |= {"interaction_metadata": self.interaction, "application_id": str(self.author.id)}
         if self.channel.guild is not None:

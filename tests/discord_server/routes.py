@@ -73,6 +73,7 @@ class Routes:
             "bot_require_code_grant": False,
             "verify_key": "00",
             "flags": 0,
+            "integration_types_config": self.world.installable,
             "owner": owner.wire(),
             "bot": bot.wire(),
         }

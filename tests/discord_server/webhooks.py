@@ -107,9 +107,10 @@ class WebhookRoutes:
             message = self.world.post(webhook.channel, face, call.payload, call.files, webhook_id=webhook.id)
             return self._wire(message) if call.query.get("wait") == "1" else NO_CONTENT
         interaction = self._interaction(call)
-        if interaction.response is not None and interaction.response.loading:
-            self.world.edit(interaction.response, call.payload, call.files)
-            return self._wire(interaction.response)
+        waiting = interaction.response
+        if waiting is not None and waiting.loading and not waiting.deleted:
+            self.world.edit(waiting, call.payload, call.files)
+            return self._wire(waiting)
         followup = self._answer(interaction, call.payload, call.files)
         interaction.followups.append(followup)
         return self._wire(followup)

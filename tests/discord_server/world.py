@@ -52,6 +52,7 @@ class World:
     token: str
     bot: User = field(default_factory=lambda: User("mynah", bot=True))
     privileged_intents: Intents = field(default_factory=Intents.none)  # the switches of the developer portal
+    installable: Payload = field(default_factory=lambda: {"0": {}, "1": {}})  # to servers, to people
     users: dict[int, User] = field(default_factory=dict)
     guilds: dict[int, Guild] = field(default_factory=dict)
     channels: dict[int, Channel] = field(default_factory=dict)
@@ -177,6 +178,7 @@ class World:
         reply_to = self._answered(channel, payload)
         content = payload.get("content") or ""
         mentions, everyone = mentioned(content, payload, self.users, reply_to)
+        webhook = self.webhooks.get(webhook_id) if webhook_id else None
         message = Message(
             channel=channel,
             author=author,
@@ -191,6 +193,7 @@ class World:
             reply_to=reply_to,
             nonce=payload.get("nonce"),
             webhook_id=webhook_id,
+            application_id=webhook.creator.id if webhook else None,
             interaction=interaction,
         )
         self.publish(message)

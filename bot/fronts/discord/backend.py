@@ -1,5 +1,6 @@
 """What every command and event of the Discord front works with; built once and handed to the client."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
@@ -8,6 +9,7 @@ import discord
 from bot.catalogue import Catalogue
 from bot.fronts.discord.cooldowns import Cooldowns
 from bot.imitator import Imitator
+from bot.importing import Imports
 from bot.metrics import Metrics
 from data.settings import Settings
 from data.store import Store
@@ -23,11 +25,15 @@ class Backend:
     metrics: Metrics
     catalogue: Catalogue = field(init=False)
     cooldowns: Cooldowns = field(init=False)
+    imports: Imports = field(init=False)
+    exporting: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)  # torch takes a core and much memory
+    in_flight: set[asyncio.Task[Any]] = field(init=False, default_factory=set)  # acknowledged, being answered
 
     def __post_init__(self) -> None:
         limits = self.settings.discord
         object.__setattr__(self, "catalogue", Catalogue(self.store, self.settings))
         object.__setattr__(self, "cooldowns", Cooldowns(limits.person_answers, limits.channel_answers))
+        object.__setattr__(self, "imports", Imports(self.settings))
 
 
 class _HasBackend(Protocol):

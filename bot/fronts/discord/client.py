@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 import discord
@@ -20,18 +21,22 @@ from bot.fronts.discord.speech import QUIET
 # None of them privileged: mentions, replies to the bot and direct messages come with their content all the same.
 INTENTS = discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
 
+HANG_UP_SECONDS = 1.0  # a gateway that is gone would not answer the goodbye
+ANSWER_SECONDS = 2.0  # how long the end of a client waits for answers that are being made
+
 log = structlog.get_logger()
 
 
-class FrontTree(app_commands.CommandTree["FrontClient"]):
+class FrontTree(app_commands.CommandTree[discord.Client]):
     """The commands, installable to servers and to people, and what is done about their failures."""
 
-    def __init__(self, client: "FrontClient") -> None:
+    def __init__(self, client: discord.Client) -> None:
         super().__init__(
             client,
             allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
             allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
         )
+        add_commands(self)
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
         await explain(interaction, error)
@@ -44,7 +49,6 @@ class FrontClient(discord.Client):
         super().__init__(intents=INTENTS, allowed_mentions=QUIET, **options)
         self.backend = backend
         self.tree = FrontTree(self)
-        add_commands(self.tree)
         self.mentions = Mentions(self, backend)
         self.run_cards = RunCards(self, backend)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -66,10 +70,21 @@ class FrontClient(discord.Client):
             log.error("background work ended", work=task.get_name(), exc_info=task.exception())
 
     async def close(self) -> None:
-        for task in (*self._tasks, *self.mentions.tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, *self.mentions.tasks, return_exceptions=True)
+        """Hang up first, so that nothing new comes in; then let go of what runs, and of the HTTP session last."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HANG_UP_SECONDS):
+                await self._hang_up()
+        # Mentions and cards are in the store, where the next client finds them.
+        await _end(*self._tasks, *self.mentions.tasks)
+        answers = self.backend.in_flight - {asyncio.current_task()}
+        if answers:
+            await asyncio.wait(answers, timeout=ANSWER_SECONDS)
+        await _end(*answers)
         await super().close()
+
+    async def _hang_up(self) -> None:
+        if self.ws is not None:
+            await self.ws.close(1000)
 
     async def on_message(self, message: discord.Message) -> None:
         await self.mentions.hear(message)
@@ -86,6 +101,15 @@ class FrontClient(discord.Client):
 
 class ShardedFrontClient(FrontClient, discord.AutoShardedClient):
     """As many connections as Discord advises."""
+
+    async def _hang_up(self) -> None:
+        await asyncio.gather(*(shard.disconnect() for shard in self.shards.values()))
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def make_client(backend: Backend, **options: Any) -> FrontClient:

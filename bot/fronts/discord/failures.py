@@ -4,6 +4,7 @@ A failure that a person can act on shows its own sentence; a fault of the progra
 stands in the log beside the traceback.
 """
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ import structlog
 from discord import app_commands
 
 from bot.fronts.discord.backend import Interaction, backend_of
-from bot.fronts.discord.speech import QUIET
+from bot.fronts.discord.speech import LONGEST_MESSAGE, QUIET
 from data.errors import MynahError
 
 ALREADY_ACKNOWLEDGED = 40060  # Discord heard the acknowledgement, though its answer was lost on the way
@@ -31,24 +32,36 @@ def new_reference() -> str:
     return uuid.uuid4().hex[:8]
 
 
+def broken(reference: str) -> str:
+    """What people are told about a fault of the program."""
+    return f"Something broke in Mynah itself; please report reference {reference}."
+
+
 @asynccontextmanager
 async def deferred(interaction: Interaction, *, ephemeral: bool = False) -> AsyncIterator[None]:
     """Acknowledge at once, so that the block may take its time; its answer goes to `answer(interaction, ...)`.
 
     Should the process end meanwhile, the next one tells the person so.
     """
+    backend, task = backend_of(interaction.client), asyncio.current_task()
+    assert task is not None
+    backend.in_flight.add(task)  # first of all, so that a client that ends never overlooks it
+    task.add_done_callback(backend.in_flight.discard)
     try:
         await interaction.response.defer(thinking=True, ephemeral=ephemeral)
     except discord.HTTPException as error:
         if error.code != ALREADY_ACKNOWLEDGED:
             raise
         interaction.response._response_type = discord.InteractionResponseType.deferred_channel_message
-    inbox = backend_of(interaction.client).store.inbox
-    await inbox.acknowledged(str(interaction.id), interaction.token)
+    interaction.extras["thinks_aloud"] = not ephemeral
+    await backend.store.inbox.acknowledged(str(interaction.id), interaction.token)
     try:
         yield
-    finally:
-        await inbox.answered(str(interaction.id))
+    except Exception:
+        await backend.store.inbox.answered(str(interaction.id))
+        raise
+    # Not where it was cancelled: the process ends, and the next one finds who waits.
+    await backend.store.inbox.answered(str(interaction.id))
 
 
 async def answer(
@@ -68,6 +81,16 @@ async def answer(
     return callback.resource if isinstance(callback.resource, discord.InteractionMessage) else None
 
 
+async def answer_privately(interaction: Interaction, content: str, **parts: Any) -> None:
+    """The same, but only for the eyes of who asked, even where everybody saw the "thinking": that message goes."""
+    if not interaction.extras.get("thinks_aloud"):
+        await answer(interaction, content, **parts)
+        return
+    await interaction.edit_original_response(content="…")  # or the follow-up would fill it for all to see
+    await interaction.followup.send(content, ephemeral=True, allowed_mentions=QUIET, **parts)
+    await interaction.delete_original_response()
+
+
 async def explain(interaction: Interaction, error: Exception) -> None:
     """Tell the person what went wrong, in one sentence that only they see where that is possible."""
     if isinstance(error, app_commands.CommandInvokeError | app_commands.TransformerError):
@@ -75,11 +98,15 @@ async def explain(interaction: Interaction, error: Exception) -> None:
     sentence = _sentence(interaction, error)
     if sentence is None:
         return
+    sentence = sentence[:LONGEST_MESSAGE]  # it may quote what they typed, which may be three times as long
     try:
         if not interaction.response.is_done():
             await answer(interaction, sentence)
         elif interaction.response.type == discord.InteractionResponseType.deferred_channel_message:
-            await answer(interaction, sentence, view=None)
+            if interaction.extras.get("thinks_aloud"):
+                await answer_privately(interaction, sentence)
+            else:
+                await answer(interaction, sentence, view=None)
         else:  # it has shown something already, which the sentence must not replace
             await interaction.followup.send(sentence, ephemeral=True, allowed_mentions=QUIET)
     except (discord.HTTPException, aiohttp.ClientError) as unreachable:
@@ -99,7 +126,7 @@ def _sentence(interaction: Interaction, error: Exception) -> str | None:
         return "I lack the permission to do that here; ask those who run this server to let me send messages."
     reference = new_reference()
     log.error("fault", reference=reference, exc_info=error)
-    return f"Something broke in Mynah itself; please report reference {reference}."
+    return broken(reference)
 
 
 Callback = TypeVar("Callback", bound=Callable[..., Coroutine[Any, Any, None]])

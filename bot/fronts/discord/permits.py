@@ -7,6 +7,7 @@ import discord
 from bot.fronts.discord.backend import Backend, Interaction, backend_of
 from bot.fronts.discord.names import person_of, place_of
 from data.errors import RefusedError
+from data.store import PlaceSettings
 
 DAY = timedelta(days=1)
 
@@ -14,6 +15,12 @@ DAY = timedelta(days=1)
 def may_manage(interaction: Interaction) -> bool:
     """Manage Server; in a direct conversation everybody manages it."""
     return interaction.guild_id is None or interaction.permissions.manage_guild
+
+
+def may_speak(settings: PlaceSettings, channel: object) -> bool:
+    """Whether those who run the server let the bot speak in this channel; a thread counts as its channel."""
+    numbers = {getattr(channel, "id", None), getattr(channel, "parent_id", None)}
+    return not settings.channels or any(f"discord:{number}" in settings.channels for number in numbers)
 
 
 async def refuse_training(interaction: Interaction, handles: list[str], *, granted: bool = False) -> None:
@@ -28,8 +35,8 @@ async def refuse_training(interaction: Interaction, handles: list[str], *, grant
     own = all(handle in rights and rights[handle].owner == person for handle in handles)
     if not (granted or own or may_manage(interaction) or await _has_trainer_role(interaction)):
         raise RefusedError(
-            "Training takes the Manage Server permission here, or a role that /settings names; "
-            "your own posts you may always train."
+            "Only those with Manage Server, or with a role that they named in `/settings`, start trainings here; ask "
+            "one of them. Your own posts you may always train."
         )
     await refuse_over_quota(backend, person, place)
 

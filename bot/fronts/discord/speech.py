@@ -8,15 +8,23 @@ LONGEST_MESSAGE = 2_000  # characters, Discord's limit for content
 QUIET = discord.AllowedMentions.none()  # whatever a text says, it pings nobody
 
 
-def labelled(text: str, handles: Sequence[str]) -> str:
-    """A voice's text as a message: markup escaped, the AI label under it in small print."""
-    label = f"-# AI imitation of {name_of(handles)}, not the person"
-    return f"{escaped(text)[: LONGEST_MESSAGE - len(label) - 1]}\n{label}"
+def labelled(text: str, handles: Sequence[str], room: int = LONGEST_MESSAGE) -> str:
+    """A voice's text as a message of at most `room` characters: markup escaped, the AI label under it in small
+    print.
+    """
+    label = f"-# {label_of(name_of(handles))}"
+    return f"{escaped(text)[: room - len(label) - 1]}\n{label}"
+
+
+def label_of(name: str) -> str:
+    """What every text of a voice carries, in words."""
+    return f"AI imitation of {name}, not the person"
 
 
 def escaped(text: str) -> str:
-    """Text that shows as it stands: no bold, headings, quotes, spoilers or lists come of it."""
-    return discord.utils.escape_markdown(text)
+    """Text that shows as it stands: no bold, headings, quotes, spoilers, lists or links come of it."""
+    # A link that a person had the bot say would carry the bot's name and show its page.
+    return discord.utils.escape_markdown(text, ignore_links=False).replace("://", ":\u200b//")
 
 
 def name_of(handles: Sequence[str]) -> str:

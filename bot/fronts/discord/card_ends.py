@@ -1,0 +1,86 @@
+"""What a run card shows in the end: the finished voice with its first words, or why there is none."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+import discord
+
+from bot.fronts.discord import card_text
+from bot.fronts.discord.answers import refuse_channel
+from bot.fronts.discord.backend import Backend
+from bot.fronts.discord.names import number_of
+from bot.fronts.discord.speech import name_of
+from bot.gates.filters import answers, block_lists
+from bot.imitator import Occasion, Reply
+from bot.plot import loss_plot
+from data.errors import MynahError, NotFoundError, NothingToSayError
+from data.store import Card, PlaceSettings, Run
+from trainer.voice import Voice
+
+OPENING = "My dream is"  # as in the reference
+SAMPLES = 3
+
+
+@dataclass(frozen=True)
+class End:
+    """The last text of a card."""
+
+    text: str
+    plot: bytes = b""  # a PNG
+    voice: str = ""  # by name, where it is to become the channel's
+
+
+async def end_of(backend: Backend, client: discord.Client, card: Card, run: Run | None) -> End:
+    """The end of a run that has one; None stands for a run that was erased.
+
+    What the voice says is put on record, and is the same for every card of the run and every time it is asked for.
+    """
+    if run is None:
+        return End(card_text.erased(card.run_id))
+    if run.state != "done":
+        return End(card_text.ended_without_voice(run))
+    try:
+        voice = Voice.from_folder(backend.settings.voices / run.voice_key)
+    except NotFoundError:
+        return End(card_text.voice_gone(run))
+    record = voice.record
+    plot = loss_plot(record.held_out_loss_before, record.history)
+    counts = [summary for handle in run.handles if (summary := await backend.store.posts.summary(handle))]
+    settings = await backend.store.places.settings(card.place)
+    number = number_of(card.channel)
+    channel = client.get_channel(number)
+    try:
+        await backend.catalogue.refuse_kept_back(record.handles, card.person, card.place)
+        refuse_channel(settings, channel or client.get_partial_messageable(number))
+        samples, answer, notes = await _speak(backend, voice, card, settings)
+    except MynahError as error:  # its owner decided otherwise meanwhile, or the server did
+        return End(card_text.finished(run, record, counts, [], notes=[card_text.safe(str(error))]), plot)
+    how = "Mention me" if getattr(channel, "guild", None) else "Write to me here"
+    notes.append(f"{how} and I answer as {name_of(record.handles)}.")
+    return End(card_text.finished(run, record, counts, samples, answer, notes), plot, record.name)
+
+
+async def _speak(
+    backend: Backend, voice: Voice, card: Card, settings: PlaceSettings
+) -> tuple[list[Reply], Reply | None, list[str]]:
+    """Samples, the answer to what the card holds, and sentences on what could not be said."""
+    occasion = Occasion("discord", card.person, card.place, block_lists(settings))
+    samples: list[Reply] = []
+    answer: Reply | None = None
+    notes = []
+    with backend.metrics.generate_seconds.time():
+        try:
+            samples = await backend.imitator.continue_opening(
+                voice, OPENING, SAMPLES, occasion=occasion, seed=card.run_id
+            )
+        except NothingToSayError:
+            notes.append(f"It found no end to “{OPENING}” that was its own.")
+    if card.say and not answers(settings, card.say):
+        notes.append("What you asked holds a word that is blocked on this server; ask in other words.")
+    elif card.say:
+        with suppress(NothingToSayError), backend.metrics.generate_seconds.time():
+            answer = await backend.imitator.answer(voice, card.say, occasion=occasion, seed=card.run_id)
+        if answer is None:
+            notes.append("To what you asked it found nothing to say that was its own; ask again.")
+    backend.metrics.replies.labels("discord").inc(len(samples) + (answer is not None))
+    return samples, answer, notes

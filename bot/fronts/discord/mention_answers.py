@@ -1,0 +1,112 @@
+"""What is said to a mention: by which voice, in view of what was said before, and when silence is better."""
+
+import time
+from dataclasses import dataclass
+from math import ceil
+
+import discord
+
+from bot.fronts.discord.backend import Backend
+from bot.fronts.discord.conversation import Asked, Conversations
+from bot.fronts.discord.names import channel_of, person_of, place_of
+from bot.fronts.discord.permits import may_speak
+from bot.fronts.discord.sending import TypingSigns
+from bot.fronts.discord.speech import labelled
+from bot.gates.filters import answers, block_lists
+from bot.imitator import Occasion
+from data.store import PlaceSettings
+from trainer.voice import Voice
+
+LOOP_SECONDS = 3_600.0  # how long people are taken to know that a chain has come to its end
+NO_VOICE = "No voice speaks here yet: choose one with `/imitate`, or begin your message with `as @handle`."
+BLOCKED = "That holds a word that is blocked on this server; ask in other words."
+LONG_ENOUGH = "We have gone on like this for long enough; mention me in a new message to start over."
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is said to a mention; an empty one is silence."""
+
+    content: str = ""
+    persona: Voice | None = None  # who says it under its own name, where the server wants that
+    turns: int = 0  # of the bot in this chain of replies, this one counted; 0 where that is not known
+
+
+class MentionAnswers:
+    """Composes answers. What it keeps in memory only spares people repetitions and Discord questions."""
+
+    def __init__(self, client: discord.Client, backend: Backend, typing: TypingSigns) -> None:
+        self._client = client
+        self._backend = backend
+        self._typing = typing
+        self._conversations = Conversations(backend.settings.discord.turns)
+        self._told: dict[str, float] = {}  # who need not be told again before this `time.monotonic()`
+
+    async def compose(self, message: discord.Message, *, again: bool) -> Answer | None:
+        """None where the message is known and somebody sees to it; `again` takes over from one who did.
+
+        Raises MynahError with the sentence to say instead.
+        """
+        settings = await self._backend.store.places.settings(place_of(message))
+        if not may_speak(settings, message.channel):
+            return Answer()
+        person, channel = person_of(message.author), channel_of(message.channel)
+        if not again:
+            if not await self._backend.store.inbox.enter(str(message.id), channel, person):
+                return None
+            if wait := self._backend.cooldowns.wait(person, channel):
+                return self._once(person, wait, f"That was a lot at once; ask me again in {ceil(wait)} s.")
+        me = self._client.user
+        assert me is not None  # it has heard a message
+        asked, conversation = Asked.from_message(message, me), await self._conversations.above(message, me)
+        spare = self._backend.settings.discord.turns - conversation.turns
+        if spare < 0:
+            return Answer()
+        if spare == 0 and message.reference is not None:
+            return self._once(f"chain {message.reference.message_id}", LOOP_SECONDS, LONG_ENOUGH)
+        if not answers(settings, asked.text):
+            return Answer(BLOCKED, turns=conversation.turns + 1)
+        name = asked.voice or await self._usual_voice(message, settings)
+        if not name:
+            return Answer(NO_VOICE, turns=conversation.turns + 1)
+        voice = await self._backend.catalogue.voice(name, person, place_of(message))
+        content = await self._imitate(message, voice, asked.text, conversation.context, settings)
+        return Answer(content, voice if settings.personas else None, conversation.turns + 1)
+
+    def said(self, own: discord.Message, answer: Answer) -> None:
+        """That `answer` stands in the channel as the bot's message `own`."""
+        if answer.turns:
+            self._conversations.remember(own, answer.turns)
+
+    async def _imitate(
+        self,
+        message: discord.Message,
+        voice: Voice,
+        text: str,
+        context: tuple[str, ...],
+        settings: PlaceSettings,
+    ) -> str:
+        backend = self._backend
+        occasion = Occasion("discord", person_of(message.author), place_of(message), block_lists(settings))
+        self._typing.show(message)
+        with backend.metrics.generate_seconds.time():
+            reply = await backend.imitator.answer(voice, text, occasion=occasion, context=context)
+        backend.metrics.replies.labels("discord").inc()
+        return labelled(reply.text, voice.record.handles)
+
+    async def _usual_voice(self, message: discord.Message, settings: PlaceSettings) -> str:
+        """The channel's, or for a thread its channel's, else the server's; may be empty."""
+        for number in (message.channel.id, getattr(message.channel, "parent_id", None)):
+            chosen = await self._backend.store.places.voice_of(f"discord:{number}") if number else None
+            if chosen is not None:
+                return chosen.voice
+        return settings.default_voice
+
+    def _once(self, whom: str, seconds: float, sentence: str) -> Answer:
+        """The sentence the first time, silence as long as it holds."""
+        now = time.monotonic()
+        self._told = {known: until for known, until in self._told.items() if until > now}
+        if whom in self._told:
+            return Answer()
+        self._told[whom] = now + seconds
+        return Answer(sentence)
