@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz, process
 
 from data.errors import InputError, NotFoundError, RefusedError
-from data.posts import normalise_handle
+from data.posts import handles_in, voice_name
 from data.settings import Settings
 from data.store import Store, VoiceRow
 from trainer.voice import Voice
@@ -20,7 +20,7 @@ LONGEST_TYPED = 100  # characters that are compared with the names
 class Entry:
     """A voice or, where `ready` is False, a corpus without one."""
 
-    name: str  # handles joined by '-'
+    name: str  # as `data.posts.voice_name` has it
     handles: tuple[str, ...]
     ready: bool
 
@@ -41,27 +41,18 @@ class Catalogue:
         waiting = (usable & corpora) - voices.keys()
         return ready + [Entry(handle, (handle,), False) for handle in sorted(waiting)]
 
-    async def handles_of(self, names: Iterable[str]) -> list[str]:
-        """The handles that `names` stand for, sorted: each may be a handle, or several joined by '-' or '+'.
+    def handles_of(self, names: Iterable[str]) -> list[str]:
+        """The handles that `names` stand for, sorted: each may be a handle, or several joined by '+'.
 
-        A handle may itself hold a '-'; it is taken apart there only where a voice or corpora of its parts exist.
         Raises InputError for what can't be a name, and for more handles than a voice has.
         """
-        found: set[str] = set()
-        corpora = set(await self._store.posts.handles())
-        for name in names:
-            if row := await self._row(name):
-                found.update(row.handles)
-                continue
-            for handle in map(normalise_handle, name.split("+")):
-                parts = handle.split("-")
-                found.update(parts if handle not in corpora and corpora.issuperset(parts) else [handle])
+        found = {handle for name in names for handle in handles_in(name)}
         if len(found) > MOST_HANDLES:
             raise InputError(f"A voice is made of {MOST_HANDLES} handles at most; {len(found)} were given.")
         return sorted(found)
 
     async def voice(self, name: str, person: str, place: str) -> Voice:
-        """The newest voice of that name: its handles, in any order, joined by '-' or '+'.
+        """The newest voice of that name: its handles, in any order, joined by '+'.
 
         Raises NotFoundError where there is none, RefusedError where its owner keeps it from this person or place.
         """
@@ -81,16 +72,15 @@ class Catalogue:
             if handle not in usable:
                 raise RefusedError(f"The owner of @{handle} does not share that voice here; ask them to.")
 
+    async def everybody_may_use(self, handles: Sequence[str], place: str) -> bool:
+        """Whether a voice of these handles can answer whoever asks in this place."""
+        return (await self._store.consent.usable(handles, "", place)).issuperset(handles)
+
     async def _row(self, name: str) -> VoiceRow | None:
-        name = name.strip().removeprefix("@").lower()
-        row = await self._store.voices.newest(name)
-        if row is None:
-            try:
-                handles = {normalise_handle(part) for part in name.replace("+", "-").split("-")}
-            except InputError:
-                return None
-            row = await self._store.voices.newest("-".join(sorted(handles)))
-        return row
+        try:
+            return await self._store.voices.newest(voice_name(handles_in(name)))
+        except InputError:
+            return None
 
 
 def matching(entries: Sequence[Entry], typed: str, limit: int = 25) -> list[Entry]:

@@ -33,7 +33,8 @@ class Reply:
     id: int = 0  # in the reply log
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """For programs: the same for the same seed, and therefore without the number."""
+        return {name: value for name, value in asdict(self).items() if name != "id"}
 
 
 @dataclass(frozen=True)

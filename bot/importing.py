@@ -15,11 +15,13 @@ from pathlib import Path
 
 from data.collect import Collected, collect
 from data.errors import RefusedError
-from data.settings import Settings
+from data.settings import ImportSettings, Settings
 from data.sources import Reading
 from data.store import Audience, Right, Store, open_store
 
 MOST_CORPORA = 10  # handles whose posts one person may bring
+LARGEST_MEMBER_MB = 256  # unpacked; a tweets.js of 250,000 posts has 200 MB
+MOST_POSTS = 200_000  # of one import; read in about ten seconds
 MOST_AT_ONCE = 3  # imports of all people, as a file is received into memory
 LEFT_BEHIND_SECONDS = 3600.0  # a file this old was left by a process that was killed while it read
 
@@ -59,7 +61,7 @@ class Imports:
         self._people.add(person)
         try:
             async with self._turns:
-                folder = await asyncio.to_thread(_make_folder, self._settings)
+                folder = await asyncio.to_thread(scratch_folder, self._settings)
                 try:
                     yield folder
                 finally:
@@ -86,13 +88,23 @@ async def collect_in_thread(
             return await collect(
                 store,
                 path,
-                bounds=settings.imports,
+                bounds=within_reason(settings.imports),
                 handle=handle,
                 consent=OWN if bringer.own else GIVEN,
                 admit=lambda reading: admit(store, bringer, reading),
             )
 
     return await asyncio.to_thread(lambda: asyncio.run(work()))
+
+
+def within_reason(bounds: ImportSettings) -> ImportSettings:
+    """The operator's own bounds, tightened: anybody may send a file to the bot, and one is read at a time."""
+    return bounds.model_copy(
+        update={
+            "max_member_mb": min(bounds.max_member_mb, LARGEST_MEMBER_MB),
+            "max_posts": min(bounds.max_posts, MOST_POSTS),
+        }
+    )
 
 
 async def admit(store: Store, bringer: Bringer, reading: Reading) -> Right:
@@ -137,7 +149,8 @@ def sweep(settings: Settings) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _make_folder(settings: Settings) -> Path:
+def scratch_folder(settings: Settings) -> Path:
+    """A new empty folder for somebody's posts or voice; `sweep` deletes it where its process no longer can."""
     sweep(settings)
     _incoming(settings).mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(dir=_incoming(settings)))

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from data.errors import NotFoundError, RunFailedError
+from data.posts import handles_in, voice_name
 from data.settings import Settings
 from data.store import Run, Store
 from trainer.voice import Voice
@@ -67,11 +68,12 @@ async def wait_for_voice(store: Store, settings: Settings, run: Run, show: Calla
 
 
 async def find_voice(store: Store, settings: Settings, name: str) -> Voice:
-    """The newest voice called `name` (handles joined by '-', in any order). Raises NotFoundError."""
-    handles = [part.strip().removeprefix("@").lower() for part in name.replace("+", "-").split("-")]
-    row = await store.voices.newest(name.removeprefix("@").lower()) or await store.voices.newest(
-        "-".join(sorted(handles))
-    )
+    """The newest voice called `name`, its handles in any order and joined by '+', or the one of that key.
+
+    Raises NotFoundError, and InputError for what can't be a name.
+    """
+    handles = handles_in(name)
+    row = await store.voices.newest(voice_name(handles)) or await store.voices.get(name)
     if row is None:
         raise NotFoundError(f"There is no voice of {name} yet; make one with `mynah train {' '.join(handles)}`.")
     return Voice.from_folder(settings.voices / row.key)

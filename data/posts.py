@@ -1,6 +1,7 @@
 """The words of the domain that every layer speaks: handles, posts and where they came from."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -20,6 +21,16 @@ def normalise_handle(name: str) -> str:
     if not _HANDLE.fullmatch(handle):
         raise InputError(f"'{name}' is not an account name; give it like @some_one.")
     return handle
+
+
+def handles_in(name: str) -> list[str]:
+    """`"@b + a"` -> `["a", "b"]`: the handles of a voice's name. Raises InputError for what can't be one."""
+    return sorted({normalise_handle(part) for part in name.split("+")})
+
+
+def voice_name(handles: Iterable[str]) -> str:
+    """What the voice of these handles is called: sorted and joined by '+', which no handle holds."""
+    return "+".join(sorted(handles))
 
 
 @dataclass(frozen=True, slots=True)

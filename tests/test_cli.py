@@ -72,7 +72,7 @@ def test_the_whole_way_by_command_line(home: Path, posts_file: Path, tmp_path: P
     ]
     said = printed(mynah(home, "say", "keeper", "The fog", "-n", "3", "--seed", "7", "--json"))
     assert len(said) >= 1
-    assert all(set(reply) == {"id", "text", "prompt", "seed", "voice"} for reply in said)
+    assert all(set(reply) == {"text", "prompt", "seed", "voice"} for reply in said)
     assert all(reply["text"].startswith("The fog") for reply in said)
     assert printed(mynah(home, "say", "keeper", "The fog", "-n", "3", "--seed", "7", "--json")) == said
     answered = mynah(home, "chat", "keeper", stdin="How is the fog?\n\nAnd the gull?\n")

@@ -26,7 +26,7 @@ from bot.imitator import Imitator, Occasion
 from bot.shelf import VoiceShelf
 from data.collect import collect
 from data.errors import RefusedError
-from data.posts import Post, Provenance
+from data.posts import Post, Provenance, voice_name
 from data.samples import SAMPLES
 from data.settings import Settings
 from data.store import ChannelVoice, Right, RunWish, Store, open_store
@@ -125,8 +125,10 @@ class TestOptOuts:
 
         await store.consent.claim(Right("ada", ADA, HERE))
         await store.consent.opt_out("ada", BO)
-        await store.consent.opt_out("ada", "discord:3")
         assert await entered() == BO
+        await store.consent.opt_out("ada", "discord:3")
+        with pytest.raises(RefusedError):  # nobody can tell whose the handle is, so neither lifts it for the other
+            await store.consent.opt_in("ada", BO)
         await store.consent.opt_out("ada", ADA)
         assert await entered() == ADA
         await store.consent.opt_out("ada", BO)
@@ -301,7 +303,7 @@ class TestForgetting:
 
     async def _live(self, store: Store, settings: Settings, handles: tuple[str, ...]) -> None:
         """A voice with a corpus, a run and its card, a channel, a reported reply and a round of the game."""
-        name = "-".join(handles)
+        name = voice_name(handles)
         key = (await store_voice(store, settings, *handles)).record.key
         if len(handles) == 1:
             await store.posts.add(name, posts(name, 3), PROVENANCE, Right(name, f"discord:{name}", HERE))

@@ -101,7 +101,7 @@ async def test_only_released_posts_are_played(backend: Backend) -> None:
     await release(backend, "keeper", yes=False)
     assert await game.playable(backend.store, entries) == []
     await release(backend, "keeper")
-    assert {entry.name for entry in await game.playable(backend.store, entries)} == {"keeper", "gull-keeper"}
+    assert {entry.name for entry in await game.playable(backend.store, entries)} == {"keeper", "gull+keeper"}
     await import_by_operator(backend, "gull", may_publish=False)
     assert {entry.name for entry in await game.playable(backend.store, entries)} == {"keeper"}
     await backend.store.consent.opt_out("keeper", OWNER)

@@ -123,6 +123,18 @@ async def test_without_words_it_speaks_of_what_it_likes(backend: Backend) -> Non
         assert (reply.text, reply.prompt) == (text, "")
 
 
+async def test_a_voice_that_others_may_not_use_is_not_the_channels(backend: Backend) -> None:
+    await add_voice(backend, "keeper")
+    await add_voice(backend, "robot")
+    async with aviary(backend) as at:
+        await at.imitate()
+        await backend.store.consent.claim(Right("robot", f"discord:{at.robin.id}", at.place, "owner"))
+        assert "Mention me" not in (await at.imitate("robot")).response.content
+        known = await backend.store.places.voice_of(f"discord:{at.perch.id}")
+        assert known is not None
+        assert known.voice == "keeper"
+
+
 async def test_it_becomes_the_channels_voice_and_says_so_once(backend: Backend) -> None:
     await add_voice(backend, "keeper")
     await add_voice(backend, "robot")
@@ -217,7 +229,7 @@ async def test_completion_tells_voices_from_corpora(backend: Backend) -> None:
     await add_voice(backend, "x" * 64, "y" * 64)  # a name too long for a choice
     async with aviary(backend) as at:
         await backend.store.consent.claim(Right("kestrel", "discord:1", "discord:2", "owner"))
-        assert await at.choices("handle", "@KE") == [("@keeper", "keeper"), ("@keeper + @robot", "keeper-robot")]
+        assert await at.choices("handle", "@KE") == [("@keeper", "keeper"), ("@keeper + @robot", "keeper+robot")]
         assert ("@robot (not trained yet)", "robot") in await at.choices("handle", "rob")
         partners = await at.choices("with", "", handle="keeper")
         assert partners[0] == ("@robot", "robot")  # as the two have a voice together

@@ -135,8 +135,8 @@ async def test_the_voice_of_the_channel_then_of_the_server(
     [
         ("as @gull what of the fog?", "gull", "what of the fog?"),
         ("As @Gull, what of the fog?", "gull", "what of the fog?"),
-        ("as @gull + @keeper: what?", "gull-keeper", "what?"),
-        ("as @keeper+gull", "gull-keeper", ""),
+        ("as @gull + @keeper: what?", "gull+keeper", "what?"),
+        ("as @keeper+gull", "gull+keeper", ""),
         ("as @gull.", "gull", ""),
         ("as far as I know", "keeper", "as far as I know"),
         ("what of @gull and me@lamp.example?", "keeper", "what of gull and me@lamp.example?"),

@@ -12,7 +12,7 @@ import simcord
 from bot.fronts.discord.backend import Backend
 from bot.fronts.discord.client import FrontClient
 from bot.fronts.discord.commands import deletion
-from bot.fronts.discord.words import counted
+from bot.fronts.discord.privacy_words import counted
 from bot.imitator import Occasion
 from bot.importing import GIVEN
 from data.errors import MynahError, RefusedError
@@ -136,7 +136,9 @@ class TestShare:
             await room.read("share", handle="ada", audience="owner")
             assert await backend.store.consent.right("ada") == Right("ada", room.person, room.place, "owner", True)
             for handle in ("bo", "keeper", "nobody"):
-                assert "Only the person who brought" in await room.read("share", handle=handle, audience="everyone")
+                assert "Only the person who brought" in await room.read(
+                    "share", handle=handle, audience="everyone"
+                )
             assert await backend.store.consent.right("keeper") is None
             offered = await room.member.autocomplete(room.channel, "privacy share", "handle", "", audience="owner")
             assert [choice["value"] for choice in offered] == ["ada"]

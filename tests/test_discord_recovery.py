@@ -408,11 +408,13 @@ async def test_old_records_lose_who_asked_what(backend: Backend, monkeypatch: py
     await store.inbox.enter("7", "discord:4", "discord:8")
 
     await tidy(backend)
-    assert set(await store.records_of("discord:8")) == {"replies", "reports", "mentions", "cards", "runs"}
+    assert set(await store.records_of("discord:8")) == {"replies", "mentions", "cards", "runs"}
+    assert set(await store.records_of("discord:3")) == {"reports"}
 
     monkeypatch.setattr("bot.fronts.discord.housekeeping.timedelta", lambda days: timedelta(0))
     await tidy(backend)
     assert set(await store.records_of("discord:8")) == {"cards"}
+    assert not await store.records_of("discord:3")
     assert await store.cards.open() == [still_open]
     assert await store.records_of("discord:3") == {}
     kept = await store.replies.get(said)

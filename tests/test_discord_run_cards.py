@@ -117,7 +117,7 @@ async def test_several_wishes_of_one_run_have_a_card_each(
         await train(server, owner)
         again = await train(server, owner, other)
         assert again.response
-        assert "does that already" in again.response.content
+        assert "is on its way already" in again.response.content
         await finish(backend, await begin(backend))
         await all_closed(backend)
     first, second = card(server), card(server, other)
@@ -143,6 +143,7 @@ async def test_other_ends_are_a_sentence(server: DiscordServer, backend: Backend
             await backend.store.runs.cancelled(run)
             await shows(server, message, "No voice of", "It was cancelled")
         elif end == "erased":
+            await server.until(lambda: message.edits)  # it is looked after
             await backend.store.forget(KEEPER)
             await shows(server, message, "**Run 1** was erased")
         elif end == "voice deleted":
@@ -161,9 +162,9 @@ async def test_other_ends_are_a_sentence(server: DiscordServer, backend: Backend
 
 
 async def test_where_voices_may_not_speak_none_does(server: DiscordServer, backend: Backend, owner: User) -> None:
-    await backend.store.places.change(f"discord:{server.guild.id}", channels=("discord:1",))
     async with watching(server, backend):
         await train(server, owner)
+        await backend.store.places.change(f"discord:{server.guild.id}", channels=("discord:1",))
         await finish(backend, await begin(backend))
         await shows(server, card(server), "is ready", "On this server voices speak only in")
         await all_closed(backend)
@@ -173,7 +174,7 @@ async def test_where_voices_may_not_speak_none_does(server: DiscordServer, backe
 async def test_whoever_is_forgotten_has_no_card(server: DiscordServer, backend: Backend, owner: User) -> None:
     async with watching(server, backend):
         await train(server, owner)
-        await asyncio.sleep(0.1)
+        await server.until(lambda: card(server).edits)  # it is looked after
         await backend.store.forget_person(f"discord:{owner.id}")
         await shows(server, card(server), "**Run 1** goes on")
 

@@ -102,13 +102,13 @@ async def test_every_part_is_changed_and_shown_after_a_restart_too(backend: Back
 
         await office.choose(shown, "channels", office.channel, lobby)
         shown = panel(await office.choose(shown, "trainers", trainers))
-        await office.choose(shown, "voice", "gull-mayor")
+        await office.choose(shown, "voice", "gull+mayor")
         await office.choose(shown, "filter", "strict")
         shown = panel(await office.rook.click(shown, label="Turn persona webhooks on"))
 
         assert await office.settings() == PlaceSettings(
             channels=(f"discord:{office.channel.id}", f"discord:{lobby.id}"),
-            default_voice="gull-mayor",
+            default_voice="gull+mayor",
             trainers=(str(trainers.id),),
             personas=True,
             filter="strict",
@@ -121,7 +121,7 @@ async def test_every_part_is_changed_and_shown_after_a_restart_too(backend: Back
         chosen = {int(value["id"]) for value in component(shown, "channels")["default_values"]}
         assert chosen == {office.channel.id, lobby.id}
         assert [int(value["id"]) for value in component(shown, "trainers")["default_values"]] == [trainers.id]
-        for part, value in (("voice", "gull-mayor"), ("filter", "strict")):
+        for part, value in (("voice", "gull+mayor"), ("filter", "strict")):
             (default,) = (option for option in component(shown, part)["options"] if option.get("default"))
             assert default["value"] == value
 

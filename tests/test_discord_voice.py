@@ -207,7 +207,7 @@ async def test_the_owner_deletes_a_voice_and_keeps_the_posts(backend: Backend) -
         pressed = await at.robin.click(asked, label="Delete the voice")
         assert pressed.response
         assert "is deleted" in pressed.response.content
-    assert [row.name for row in await backend.store.voices.all()] == ["keeper-robot"]
+    assert [row.name for row in await backend.store.voices.all()] == ["keeper+robot"]
     assert [path.name for path in backend.settings.voices.iterdir()] == ["key-keeper-robot"]
     assert await backend.store.posts.handles() == ["keeper"]
 
@@ -216,12 +216,12 @@ async def test_who_else_may_delete(backend: Backend) -> None:
     await add_voice(backend, "keeper")
     await add_voice(backend, "keeper", "robot")
     async with aviary(backend) as at:
-        assert "Only who brought posts" in await at.read(at.owner, "voice delete", handle="keeper")
+        assert "Only someone who brought posts" in await at.read(at.owner, "voice delete", handle="keeper")
         await at.own(at.member("wren"), "keeper")
-        assert "Only who brought posts" in await at.read(at.robin, "voice delete", handle="keeper")
+        assert "Only someone who brought posts" in await at.read(at.robin, "voice delete", handle="keeper")
         assert "Delete the voice" in await at.read(at.owner, "voice delete", handle="keeper")
         # Of a cyborg's handles one is the operator's, so it does not belong to this server alone.
-        assert "Only who brought posts" in await at.read(at.owner, "voice delete", handle="robot-keeper")
+        assert "Only someone who brought posts" in await at.read(at.owner, "voice delete", handle="robot+keeper")
         assert "There is no such voice" in await at.read(at.owner, "voice delete", handle="nobody")
 
 
@@ -234,5 +234,5 @@ async def test_who_lost_the_right_meanwhile_deletes_nothing(backend: Backend) ->
         await backend.store.forget("keeper")
         await add_voice(backend, "keeper", key="again")
         pressed = await at.robin.click(asked, label="Delete the voice")
-        assert "Only who brought posts" in pressed.followups[0].content
+        assert "Only someone who brought posts" in pressed.followups[0].content
     assert len(await backend.store.voices.all()) == 1

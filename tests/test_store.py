@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
 from data.errors import InputError
-from data.posts import Post, Provenance
+from data.posts import Post, Provenance, voice_name
 from data.store import Added, CorpusSummary, RunWish, Store, open_store
 from data.store.database import upgrade_schema
 from data.store.tables import metadata
@@ -204,7 +204,7 @@ class TestForget:
             await store.posts.add(handle, [post(1), post(2)], PROVENANCE)
             await store.posts.save_summary(replace(SUMMARY, handle=handle))
         for key, handles in (("k1", ("keeper",)), ("k2", ("keeper", "vacuum")), ("k3", ("vacuum",))):
-            await store.voices.add(key, "-".join(handles), handles, "builtin", 5.0, 4.0, {})
+            await store.voices.add(key, voice_name(handles), handles, "builtin", 5.0, 4.0, {})
             await store.runs.enqueue(RunWish(key, handles, "builtin", {}, "ann"))
             await store.replies.add(key, "", "Hello.", 0, "terminal")
             await store.replies.count_rejections(key, Counter(link=1))

@@ -96,7 +96,7 @@ def test_a_killed_tuning_goes_on_and_ends_as_if_nothing_had_happened(
 def test_a_cyborg_learns_every_handle(base: Path, tmp_path: Path) -> None:
     record = tune(write_job(tmp_path, base, RECIPE, ("b", "a")), ignore)
     assert record.handles == ("a", "b")
-    assert record.name == "a-b"
+    assert record.name == "a+b"
     assert record.posts == 300
 
 

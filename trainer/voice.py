@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import NotFoundError
+from data.posts import voice_name
 from trainer.durable import flush_to_disk
 from trainer.recipe import Method, Recipe
 
@@ -42,8 +43,8 @@ class VoiceRecord:
 
     @property
     def name(self) -> str:
-        """Handles joined by '-', the reference's repository name."""
-        return "-".join(self.handles)
+        """What people call it by."""
+        return voice_name(self.handles)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "VoiceRecord":

@@ -12,6 +12,7 @@ from bot.cli.present import err, out, print_json, print_table, short_time, tunin
 from bot.cli.session import with_store
 from bot.training import find_voice, wait_for_voice
 from data.errors import NotFoundError
+from data.posts import voice_name
 from data.settings import Settings
 from data.store import Run, Store
 from trainer.voice import Voice
@@ -205,7 +206,7 @@ def list_runs(context: typer.Context, as_json: JsonOption = False) -> None:
             "Runs",
             ("run", "handles", "base", "state", "progress", "asked for"),
             (
-                (run.id, "-".join(run.handles), run.base, run.state, _share(run), short_time(run.created_at))
+                (run.id, voice_name(run.handles), run.base, run.state, _share(run), short_time(run.created_at))
                 for run in runs
             ),
         )

@@ -18,6 +18,7 @@ from data.store.tables import opt_outs, rights
 Audience = Literal["owner", "place", "everyone"]
 
 MOST_OPT_OUTS = 5  # handles one person may opt out: enough for all of one's own, too few to silence a server
+NOBODY = ""  # in the place of who opted a handle out, where two did
 OPERATOR = "operator"  # who opted a handle out, where nobody else lifts it
 
 
@@ -99,8 +100,8 @@ class ConsentStore:
     async def opt_out(self, handle: str, person: str | None, *, wants_erasure: bool = False) -> None:
         """From now on. `person` None is the operator. Raises RefusedError for one handle too many.
 
-        Whoever it is entered for may lift it: that is the first who asked, until the handle's owner asks as well,
-        or the operator does.
+        Whoever it is entered for may lift it: who asked, or the handle's owner where that one asked as well. Where
+        two others asked, nobody can tell whose it is, so that only the operator lifts it.
         """
         name = person or OPERATOR
         async with self._database.writer.begin() as connection:
@@ -120,9 +121,12 @@ class ConsentStore:
                     set_={"wants_erasure": opt_outs.c.wants_erasure | statement.excluded.wants_erasure},
                 )
             )
-            if decides:
-                lesser = (opt_outs.c.handle == handle, opt_outs.c.person != OPERATOR)
-                await connection.execute(update(opt_outs).where(*lesser).values(person=name))
+            entered = await connection.scalar(select(opt_outs.c.person).where(opt_outs.c.handle == handle))
+            if entered not in (name, OPERATOR) and (decides or entered != await connection.scalar(owner)):
+                lifted_by = name if decides else NOBODY
+                await connection.execute(
+                    update(opt_outs).where(opt_outs.c.handle == handle).values(person=lifted_by)
+                )
 
     async def opt_in(self, handle: str, person: str | None = None) -> bool:
         """Whether it was opted out and is so no more. `person` None is the operator, who may for everybody.

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import delete, or_, select, update
 
+from data.posts import voice_name
 from data.store import tables
 from data.store.database import Database
 
@@ -33,7 +34,7 @@ async def forget(database: Database, handle: str) -> Forgotten:
         voices = [row for row in await connection.execute(select(tables.voices)) if handle in row.handles]
         run_ids = tuple(row.id for row in runs)
         keys = tuple(sorted({row.voice_key for row in runs} | {row.key for row in voices}))
-        names = {"-".join(row.handles) for row in (*runs, *voices)} | {handle}
+        names = {voice_name(row.handles) for row in (*runs, *voices)} | {handle}
         rounds = select(tables.rounds.c.id).where(tables.rounds.c.voice_key.in_(keys))
         replies = select(tables.replies.c.id).where(tables.replies.c.voice_key.in_(keys))
         involved = {  # what refers to other rows before these

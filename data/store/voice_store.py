@@ -66,7 +66,7 @@ class VoiceStore:
             return VoiceRow.from_row(row) if row else None
 
     async def newest(self, name: str) -> VoiceRow | None:
-        """The voice trained last under this name: its handles, sorted and joined by '-'."""
+        """The voice trained last under this name: as `data.posts.voice_name` has it."""
         query = select(voices).where(voices.c.name == name).order_by(voices.c.created_at.desc()).limit(1)
         async with self._database.engine.connect() as connection:
             row = (await connection.execute(query)).first()

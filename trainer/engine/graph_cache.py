@@ -6,6 +6,7 @@
 The folder is made beside its place and moved there at once. Whatever in it is missing or damaged is made again.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -66,12 +67,15 @@ class GraphCache:
             openvino.save_model(graph, fresh / _GRAPH[0], compress_to_fp16=False)
             digests = {name: _sha256(fresh / name) for name in _GRAPH}
             (fresh / _DIGESTS).write_text(json.dumps(digests), encoding="utf-8")
-            if place.exists():  # damaged; moved aside, since no folder can be put over one that isn't empty
+            if _is_whole(place):  # another process was faster, and made the same
+                return
+            with contextlib.suppress(FileNotFoundError):
+                # Damaged; moved aside, since no folder can be put over one that isn't empty.
                 os.replace(place, old)
             try:
                 os.replace(fresh, place)
             except OSError:
-                if not _is_whole(place):  # else another process was faster, and made the same
+                if not _is_whole(place):  # else another was faster even now
                     raise
 
 

@@ -55,9 +55,14 @@ async def end_of(backend: Backend, client: discord.Client, card: Card, run: Run 
         samples, answer, notes = await _speak(backend, voice, card, settings)
     except MynahError as error:  # its owner decided otherwise meanwhile, or the server did
         return End(card_text.finished(run, record, counts, [], notes=[card_text.safe(str(error))]), plot)
-    how = "Mention me" if getattr(channel, "guild", None) else "Write to me here"
-    notes.append(f"{how} and I answer as {name_of(record.handles)}.")
-    return End(card_text.finished(run, record, counts, samples, answer, notes), plot, record.name)
+    on_server = getattr(channel, "guild", None) is not None
+    # Where it is not everybody's, mentions of the others would get no answer.
+    speaks_here = not on_server or await backend.catalogue.everybody_may_use(record.handles, card.place)
+    if speaks_here:
+        how = "Mention me" if on_server else "Write to me here"
+        notes.append(f"{how} and I answer as {name_of(record.handles)}.")
+    text = card_text.finished(run, record, counts, samples, answer, notes)
+    return End(text, plot, record.name if speaks_here else "")
 
 
 async def _speak(

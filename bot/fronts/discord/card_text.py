@@ -13,6 +13,7 @@ from trainer.voice import VoiceRecord
 
 BAR = 20  # characters
 LONGEST_SAMPLE = 300  # characters as sent; three, an answer and what stands around them fit into one message
+LONGEST_REASON = 600  # characters of a failure
 LONGEST_QUOTE = 200  # characters of what was asked
 NO_TRAINER = (
     "No trainer is running, so nothing moves yet: whoever operates this bot starts one with `mynah trainer`."
@@ -100,7 +101,7 @@ def ended_without_voice(run: Run) -> str:
 
 def why(run: Run) -> str:
     """The sentence a run failed with; it may name files and handles, so nothing in it is live."""
-    return safe(run.error or "It failed without a reason; see the trainer's log.")
+    return safe(shorten(run.error or "It failed without a reason; see the trainer's log.", LONGEST_REASON))
 
 
 def voice_gone(run: Run) -> str:

@@ -18,7 +18,7 @@ from bot.fronts.discord.names import place_of
 from bot.fronts.discord.run_cards import RunCards
 from bot.fronts.discord.speech import QUIET
 
-# None of them privileged: mentions, replies to the bot and direct messages come with their content all the same.
+# None of them privileged: mentions and direct messages come with their content all the same.
 INTENTS = discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
 
 HANG_UP_SECONDS = 1.0  # a gateway that is gone would not answer the goodbye

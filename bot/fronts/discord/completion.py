@@ -10,6 +10,7 @@ from discord import app_commands
 from bot.catalogue import Entry, matching
 from bot.fronts.discord.backend import Interaction, backend_of
 from bot.fronts.discord.names import person_of, place_of
+from data.posts import voice_name
 
 MOST_CHOICES = 25
 LONGEST_CHOICE = 100  # characters, Discord's limit for what a choice shows and what it stands for
@@ -32,7 +33,7 @@ async def complete_partner(interaction: Interaction, typed: str) -> list[app_com
     given = [str(value) for key, value in interaction.namespace if key in ("handle", "with", "and")]
     chosen = {value.strip().removeprefix("@").lower() for value in given if value and value != typed}
     partners = [
-        Entry(entry.name, entry.handles, "-".join(sorted({*chosen, entry.name})) in ready)
+        Entry(entry.name, entry.handles, voice_name({*chosen, entry.name}) in ready)
         for entry in entries
         if len(entry.handles) == 1 and entry.name not in chosen
     ]

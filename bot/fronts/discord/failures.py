@@ -122,6 +122,8 @@ def _sentence(interaction: Interaction, error: Exception) -> str | None:
     if isinstance(error, discord.HTTPException) and error.code in (UNKNOWN_INTERACTION, UNKNOWN_WEBHOOK):
         log.info("interaction expired", interaction=interaction.id)
         return None
+    if isinstance(error, discord.NotFound):
+        return "What this was about is gone from Discord: a message or a channel was deleted."
     if isinstance(error, discord.Forbidden):
         return "I lack the permission to do that here; ask those who run this server to let me send messages."
     reference = new_reference()

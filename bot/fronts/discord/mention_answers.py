@@ -1,6 +1,7 @@
 """What is said to a mention: by which voice, in view of what was said before, and when silence is better."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
 
@@ -14,6 +15,7 @@ from bot.fronts.discord.sending import TypingSigns
 from bot.fronts.discord.speech import labelled
 from bot.gates.filters import answers, block_lists
 from bot.imitator import Occasion
+from data.errors import NotFoundError, RefusedError
 from data.store import PlaceSettings
 from trainer.voice import Voice
 
@@ -66,10 +68,10 @@ class MentionAnswers:
             return self._once(f"chain {message.reference.message_id}", LOOP_SECONDS, LONG_ENOUGH)
         if not answers(settings, asked.text):
             return Answer(BLOCKED, turns=conversation.turns + 1)
-        name = asked.voice or await self._usual_voice(message, settings)
-        if not name:
+        names = [asked.voice] if asked.voice else await self._usual_voices(message, settings)
+        if not names:
             return Answer(NO_VOICE, turns=conversation.turns + 1)
-        voice = await self._backend.catalogue.voice(name, person, place_of(message))
+        voice = await self._first_of(names, person, place_of(message))
         content = await self._imitate(message, voice, asked.text, conversation.context, settings)
         return Answer(content, voice if settings.personas else None, conversation.turns + 1)
 
@@ -94,13 +96,20 @@ class MentionAnswers:
         backend.metrics.replies.labels("discord").inc()
         return labelled(reply.text, voice.record.handles)
 
-    async def _usual_voice(self, message: discord.Message, settings: PlaceSettings) -> str:
-        """The channel's, or for a thread its channel's, else the server's; may be empty."""
+    async def _usual_voices(self, message: discord.Message, settings: PlaceSettings) -> list[str]:
+        """The channel's, for a thread then its channel's, at last the server's: those that are set."""
+        names = []
         for number in (message.channel.id, getattr(message.channel, "parent_id", None)):
             chosen = await self._backend.store.places.voice_of(f"discord:{number}") if number else None
-            if chosen is not None:
-                return chosen.voice
-        return settings.default_voice
+            names += [chosen.voice] if chosen else []
+        return [*names, *([settings.default_voice] if settings.default_voice else [])]
+
+    async def _first_of(self, names: list[str], person: str, place: str) -> Voice:
+        """The first that is there and open to this person. Raises what the last one raised where none is."""
+        for name in names[:-1]:
+            with suppress(NotFoundError, RefusedError):
+                return await self._backend.catalogue.voice(name, person, place)
+        return await self._backend.catalogue.voice(names[-1], person, place)
 
     def _once(self, whom: str, seconds: float, sentence: str) -> Answer:
         """The sentence the first time, silence as long as it holds."""

@@ -35,8 +35,8 @@ async def refuse_training(interaction: Interaction, handles: list[str], *, grant
     own = all(handle in rights and rights[handle].owner == person for handle in handles)
     if not (granted or own or may_manage(interaction) or await _has_trainer_role(interaction)):
         raise RefusedError(
-            "Only those with Manage Server, or with a role that they named in `/settings`, start trainings here; ask "
-            "one of them. Your own posts you may always train."
+            "Only those with Manage Server, or with a role that they named in `/settings`, start trainings here; "
+            "ask one of them. Your own posts you may always train."
         )
     await refuse_over_quota(backend, person, place)
 

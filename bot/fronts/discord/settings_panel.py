@@ -22,7 +22,7 @@ LONGEST_OPTION = 100  # characters, Discord's limit for what an option shows and
 _FILTERS: dict[Filter, str] = {
     "off": "Nothing is filtered but the block lists of this server and of the operator",
     "standard": "Slurs are never said",
-    "strict": "Slurs and swear words are never said; questions that hold a blocked word are not answered",
+    "strict": "Slurs and swear words are never said; what holds a blocked word is not answered",
 }
 _ROOMS = [
     discord.ChannelType.text,
@@ -125,7 +125,7 @@ def _voice_in_words(name: str, voices: Sequence[Entry]) -> str:
 def _personas_in_words(on: bool, mine: discord.Permissions) -> str:
     if not on:
         return "off; voices speak as plain answers of mine"
-    needs = "which I have" if mine.manage_webhooks else "which I **lack here**; until my role gets it I answer plainly"
+    needs = "which I have" if mine.manage_webhooks else "which I **lack here**; till then I answer plainly"
     return (
         "on; voices speak under a name and picture that say AI parody. That takes the Manage Webhooks permission, "
         f"{needs}"

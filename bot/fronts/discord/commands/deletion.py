@@ -11,8 +11,8 @@ from bot.erasing import erase, is_here, opt_out
 from bot.fronts.discord.backend import Backend, Interaction, backend_of
 from bot.fronts.discord.failures import answer, deferred, explained
 from bot.fronts.discord.names import person_of
+from bot.fronts.discord.privacy_words import counted, erasure_by_operator
 from bot.fronts.discord.speech import QUIET, name_of
-from bot.fronts.discord.words import counted, erasure_by_operator
 from data.errors import MynahError, NotFoundError
 from data.posts import normalise_handle
 
@@ -40,15 +40,20 @@ async def delete(interaction: Interaction, handle: str = "") -> None:
         loses = (
             [f"all posts of {name_of(handles)}, every voice made of them, and what these said"] if handles else []
         )
-        loses += [] if name else ["your questions and their answers, votes, reports and run cards"]
-        question = f"This erases {', and '.join(loses)}. It can't be undone."
+        loses += (
+            [] if name else ["your questions and their answers, votes, reports and the record of your trainings"]
+        )
+        question = (
+            f"This erases {', and '.join(loses)}. It can't be undone. Messages that stand in channels stay there; "
+            "who runs the server can delete them."
+        )
         await answer(interaction, question, view=Confirmation(handles, everything=not name))
 
 
 async def _leave_to_operator(backend: Backend, handle: str, person: str) -> str:
     """Posts that somebody else brought are silenced at once; erasing them is the operator's decision."""
     if not await is_here(backend.store, handle):
-        raise NotFoundError(f"Nothing of @{handle} is here; /privacy optout keeps it so.")
+        raise NotFoundError(f"Nothing of @{handle} is here; `/privacy optout` keeps it so.")
     await opt_out(backend.store, handle, person, wants_erasure=True)
     return (
         f"You did not bring the posts of {name_of([handle])}, so I can't tell whether they are yours. From this "

@@ -8,7 +8,7 @@ from discord import app_commands
 from bot.catalogue import matching
 from bot.fronts.discord import run_cards
 from bot.fronts.discord.answer_buttons import Another, PostIn, Report, Share, buttons_for
-from bot.fronts.discord.answers import hears_mentions, refuse_hurry, shown, speak
+from bot.fronts.discord.answers import hears_mentions, refuse_channel, refuse_hurry, shown, speak
 from bot.fronts.discord.backend import Interaction, backend_of
 from bot.fronts.discord.completion import complete_name, complete_partner
 from bot.fronts.discord.failures import answer, answer_privately, deferred
@@ -16,6 +16,7 @@ from bot.fronts.discord.names import channel_of, person_of, place_of
 from bot.fronts.discord.permits import refuse_training
 from bot.fronts.discord.speech import name_of
 from data.errors import NotFoundError
+from data.posts import voice_name
 from data.store import ChannelVoice
 from trainer.voice import Voice
 from trainer.wish import ask_for_voice
@@ -48,9 +49,9 @@ async def imitate(
     refuse_hurry(interaction)
     async with deferred(interaction):
         backend, person, place = backend_of(interaction.client), person_of(interaction.user), place_of(interaction)
-        handles = await backend.catalogue.handles_of(name for name in (handle, partner, third) if name.strip())
+        handles = backend.catalogue.handles_of(name for name in (handle, partner, third) if name.strip())
         try:
-            voice = await backend.catalogue.voice("-".join(handles), person, place)
+            voice = await backend.catalogue.voice(voice_name(handles), person, place)
         except NotFoundError:
             await backend.catalogue.refuse_kept_back(handles, person, place)
             corpora = await backend.store.posts.handles()
@@ -76,10 +77,10 @@ async def _become_the_channels(interaction: Interaction, voice: Voice) -> str:
     """
     if interaction.channel is None or not hears_mentions(interaction):
         return ""
-    store, handles = backend_of(interaction.client).store, voice.record.handles
-    if interaction.guild_id and not (await store.consent.usable(handles, "", place_of(interaction))).issuperset(handles):
+    backend, handles = backend_of(interaction.client), voice.record.handles
+    if interaction.guild_id and not await backend.catalogue.everybody_may_use(handles, place_of(interaction)):
         return ""
-    places, channel = store.places, channel_of(interaction.channel)
+    places, channel = backend.store.places, channel_of(interaction.channel)
     known = await places.voice_of(channel)
     if known is not None and known.voice == voice.record.name:
         return ""
@@ -93,6 +94,7 @@ async def _become_the_channels(interaction: Interaction, voice: Voice) -> str:
 async def _train(interaction: Interaction, handles: list[str], say: str) -> None:
     await refuse_training(interaction, handles)
     backend = backend_of(interaction.client)
+    refuse_channel(await backend.store.places.settings(place_of(interaction)), interaction.channel)
     asked = await ask_for_voice(backend.store, backend.settings, handles, requested_by=person_of(interaction.user))
     if asked.voice is not None:
         await _speak(interaction, asked.voice, say)

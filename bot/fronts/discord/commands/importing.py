@@ -12,8 +12,8 @@ from discord import app_commands
 from bot.fronts.discord.backend import Interaction, backend_of
 from bot.fronts.discord.failures import answer, deferred
 from bot.fronts.discord.names import person_of, place_of
+from bot.fronts.discord.privacy_words import AUDIENCES, in_words
 from bot.fronts.discord.speech import escaped, name_of
-from bot.fronts.discord.words import AUDIENCES, in_words
 from bot.importing import Bringer
 from data.collect import Collected
 from data.corpus import check_size
@@ -99,7 +99,10 @@ def _receipt(interaction: Interaction, collected: Collected, right: Right | None
     if collected.skipped:
         lines.append(f"Not read: {_listed(collected.skipped)}.")
     if right is not None:
-        lines.append(f"{in_words(right, interaction)} `/privacy share` changes that, `/privacy delete` takes all of it back.")
+        lines.append(
+            f"{in_words(right, interaction)} "
+            "`/privacy share` changes that, `/privacy delete` takes all of it back."
+        )
     if not own:
         lines.append(f"You said that {name} gave you this file for a voice; you answer for it.")
     try:

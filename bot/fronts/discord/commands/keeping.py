@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,9 @@ from bot.fronts.discord.failures import answer, deferred, explained
 from bot.fronts.discord.names import person_of, place_of
 from bot.fronts.discord.permits import may_manage
 from bot.fronts.discord.speech import QUIET, name_of
+from bot.importing import scratch_folder
 from data.errors import MynahError, NotFoundError, RefusedError
+from data.posts import voice_name
 from data.settings import Settings
 from data.store import VoiceRow
 
@@ -43,9 +44,9 @@ async def export(interaction: Interaction, handle: str) -> None:
         if backend.exporting.locked():
             raise RefusedError("Another voice is being packed right now; ask again in a minute.")
         async with backend.exporting:
-            folder = await asyncio.to_thread(_make_folder, backend.settings)
+            folder = await asyncio.to_thread(scratch_folder, backend.settings)
             try:
-                archive = await _pack(backend.settings, record.name, folder)
+                archive = await _pack(backend.settings, record.key, folder)
                 _refuse_large(archive, interaction.filesize_limit, record.name)
                 file = discord.File(archive, re.sub(r"[^\w.-]", "_", f"{record.name}.zip"))
                 content = f"The voice of {name_of(record.handles)}; its README says how to use it. Label it as AI."
@@ -54,16 +55,14 @@ async def export(interaction: Interaction, handle: str) -> None:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-def _make_folder(settings: Settings) -> Path:
-    settings.home.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="export-", dir=settings.home))
+async def _pack(settings: Settings, key: str, folder: Path) -> Path:
+    """A zip, made in `folder`, of the voice that was checked and of no newer one by its name.
 
-
-async def _pack(settings: Settings, name: str, folder: Path) -> Path:
-    """A zip of the exported voice, made in `folder`. Raises MynahError where the export fails."""
+    Raises MynahError where the export fails.
+    """
     # A process of its own, because exporting needs torch, which this one must never load.
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "export", name, str(folder / "voice")),
+        *(sys.executable, "-m", "bot", "export", key, str(folder / "voice")),
         env={**os.environ, "MYNAH_HOME": str(settings.home), "MYNAH_DATABASE_URL": settings.database_url},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
@@ -76,7 +75,7 @@ async def _pack(settings: Settings, name: str, folder: Path) -> Path:
             process.kill()
             await process.wait()
     if process.returncode:
-        log.error("export failed", voice=name, code=process.returncode, errors=errors.decode(errors="replace"))
+        log.error("export failed", voice=key, code=process.returncode, errors=errors.decode(errors="replace"))
         raise MynahError("The voice could not be exported; the operator of this bot finds the reason in the log.")
     return Path(await asyncio.to_thread(shutil.make_archive, str(folder / "voice"), "zip", folder / "voice"))
 
@@ -96,7 +95,7 @@ def _refuse_large(archive: Path, limit: int, name: str) -> None:
 async def delete(interaction: Interaction, handle: str) -> None:
     async with deferred(interaction, ephemeral=True):
         backend = backend_of(interaction.client)
-        row = await backend.store.voices.newest("-".join(await backend.catalogue.handles_of([handle])))
+        row = await backend.store.voices.newest(voice_name(backend.catalogue.handles_of([handle])))
         if row is None:
             raise NotFoundError("There is no such voice; see `/voice list`.")
         await _refuse_deleting(interaction, row)
@@ -109,11 +108,13 @@ async def _refuse_deleting(interaction: Interaction, row: VoiceRow) -> None:
     backend, person, place = backend_of(interaction.client), person_of(interaction.user), place_of(interaction)
     rights = await backend.store.consent.rights(row.handles)
     owns = any(right.owner == person for right in rights.values())
-    of_this_place = all(name in rights and rights[name].place == place for name in row.handles)
+    of_this_place = all(
+        name in rights and rights[name].place == place and rights[name].audience == "place" for name in row.handles
+    )
     if not (owns or (of_this_place and may_manage(interaction))):
         raise RefusedError(
-            f"Only who brought posts of {row.name} deletes that voice, or who has Manage Server where they were "
-            "brought; the operator of this bot may, too."
+            f"Only someone who brought posts of {row.name} may delete that voice, or has Manage Server where they "
+            "are shared; the operator of this bot may, too."
         )
 
 

@@ -16,8 +16,8 @@ from bot.fronts.discord.commands.deletion import delete
 from bot.fronts.discord.completion import choices
 from bot.fronts.discord.failures import answer, deferred
 from bot.fronts.discord.names import person_of, place_of
+from bot.fronts.discord.privacy_words import AUDIENCES, counted, erasure_by_operator, in_words
 from bot.fronts.discord.speech import name_of
-from bot.fronts.discord.words import AUDIENCES, counted, erasure_by_operator, in_words
 from bot.importing import GIVEN, refuse_publicity
 from data.errors import NotFoundError, RefusedError
 from data.posts import normalise_handle

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from discord import app_commands
 
 from bot.fronts.discord import run_cards
+from bot.fronts.discord.answers import refuse_channel
 from bot.fronts.discord.backend import Backend, Interaction, backend_of
 from bot.fronts.discord.card_text import NO_TRAINER, where_it_stands, why
 from bot.fronts.discord.completion import complete_name, complete_partner, complete_voice
@@ -52,11 +53,12 @@ async def train(interaction: Interaction, handle: str, partner: str = "", third:
 
 async def _train(interaction: Interaction, names: Iterable[str], *, granted: bool = False) -> None:
     backend = backend_of(interaction.client)
-    handles = await backend.catalogue.handles_of(name for name in names if name.strip())
-    await refuse_training(interaction, handles, granted=granted)
+    handles = backend.catalogue.handles_of(name for name in names if name.strip())
     corpora = await backend.store.posts.handles()
     if missing := [handle for handle in handles if handle not in corpora]:
         raise NotFoundError(f"I know no posts of {name_of(missing)} yet; `/import` brings them.")
+    await refuse_training(interaction, handles, granted=granted)
+    refuse_channel(await backend.store.places.settings(place_of(interaction)), interaction.channel)
     asked = await ask_for_voice(backend.store, backend.settings, handles, requested_by=person_of(interaction.user))
     if asked.voice is not None:
         await answer(interaction, f"{name_of(handles)} has that voice already; `/imitate` has it speak.")
@@ -72,6 +74,7 @@ async def refresh(interaction: Interaction, handle: str) -> None:
         backend, person = backend_of(interaction.client), person_of(interaction.user)
         record = (await backend.catalogue.voice(handle, person, place_of(interaction))).record
         await refuse_training(interaction, list(record.handles))
+        refuse_channel(await backend.store.places.settings(place_of(interaction)), interaction.channel)
         asked = await ask_for_voice(
             backend.store,
             backend.settings,
@@ -90,7 +93,7 @@ async def _announce(interaction: Interaction, asked: Asked) -> None:
     run = asked.run
     assert run is not None  # there is a run where there is no voice
     card = await run_cards.announce(interaction, run)
-    what = "is on its way" if asked.created else "does that already"
+    what = "is on its way" if asked.created else "is on its way already"
     link = run_cards.link_to(interaction, card)
     told = [f"Run {run.id} for {name_of(run.handles)} {what}: {link}", *asked.notes]
     await answer(interaction, "\n".join(told)[:LONGEST_MESSAGE])
@@ -107,7 +110,7 @@ async def status(interaction: Interaction) -> None:
             lines.append(f"- and {len(active) - MOST_ACTIVE} more in the queue")
         if active and not await backend.store.runs.live_trainers(TRAINER_IS_ALIVE_SECONDS):
             lines.append(NO_TRAINER)
-        if ended := await _ended_here(backend, place):
+        if ended := await _ended_here(backend, person_of(interaction.user), place):
             lines += ["**Ended here**", *(_ended_line(run) for run in ended)]
         await answer(interaction, "\n".join(lines)[:LONGEST_MESSAGE])
 
@@ -117,16 +120,17 @@ async def _active_line(interaction: Interaction, run: Run) -> str:
     backend, person, place = backend_of(interaction.client), person_of(interaction.user), place_of(interaction)
     here = [card for card in await backend.store.cards.of_run(run.id) if card.place == place]
     usable = await backend.store.consent.usable(run.handles, person, place)
-    name = name_of(run.handles) if here or usable.issuperset(run.handles) else "another voice"
-    asked = f", asked for by <@{number_of(here[0].person)}>" if here else ""
+    name = name_of(run.handles) if usable.issuperset(run.handles) else "another voice"
+    asked = f", asked for by <@{number_of(here[0].person)}>" if here and usable.issuperset(run.handles) else ""
     return f"- run {run.id}, {name}: {where_it_stands(run, await backend.store.runs.place(run.id))}{asked}"
 
 
-async def _ended_here(backend: Backend, place: str) -> list[Run]:
-    """The last ones, newest first."""
+async def _ended_here(backend: Backend, person: str, place: str) -> list[Run]:
+    """The last ones of voices that this person may use, newest first."""
     numbers = dict.fromkeys(card.run_id for card in await backend.store.cards.asked_in(place))
-    runs = [await backend.store.runs.get(number) for number in numbers]
-    return [run for run in runs if run is not None and run.finished_at][:MOST_ENDED]
+    runs = [run for number in numbers if (run := await backend.store.runs.get(number)) and run.finished_at]
+    usable = await backend.store.consent.usable({name for run in runs for name in run.handles}, person, place)
+    return [run for run in runs if usable.issuperset(run.handles)][:MOST_ENDED]
 
 
 def _ended_line(run: Run) -> str:

@@ -20,6 +20,7 @@ from bot.fronts.discord.names import person_of, place_of
 from bot.fronts.discord.speech import LONGEST_MESSAGE, escaped, name_of
 from bot.plot import loss_plot
 from data.errors import NotFoundError
+from data.posts import voice_name
 from data.store import Right
 from trainer.voice import Voice, VoiceRecord
 
@@ -68,13 +69,13 @@ def _cut(lines: Sequence[str]) -> str:
 async def info(interaction: Interaction, handle: str) -> None:
     async with deferred(interaction, ephemeral=True):
         backend, person, place = backend_of(interaction.client), person_of(interaction.user), place_of(interaction)
-        handles = await backend.catalogue.handles_of([handle])
+        handles = backend.catalogue.handles_of([handle])
         await backend.catalogue.refuse_kept_back(handles, person, place)
         summaries = [summary for name in handles if (summary := await backend.store.posts.summary(name))]
         lines = [f"**{name_of(handles)}**", *(counted(summary) for summary in summaries)]
         plot = b""
         try:
-            found = await backend.catalogue.voice("-".join(handles), person, place)
+            found = await backend.catalogue.voice(voice_name(handles), person, place)
         except NotFoundError:
             if not summaries:
                 raise

@@ -29,7 +29,7 @@ _KINDS = {
     "reports": "reports of an answer",
     "rounds": "rounds of /guess",
     "votes": "votes in /guess",
-    "channels": "channels with that voice",
+    "channels": "channels that were given a voice",
     "mentions": "mentions that were answered",
     "rights": "decisions on who may use a voice",
     "opt_outs": "opt-outs",
@@ -47,7 +47,7 @@ def _at_its_place(right: Right, interaction: Interaction) -> str:
     if right.place != place_of(interaction):
         return "everybody on the server where you shared it"
     if interaction.guild_id is None:
-        return "those in this conversation (shared on a server, by everybody there)"
+        return "everybody in this conversation, but on no server"
     return "everybody on this server"
 
 
@@ -60,4 +60,4 @@ def counted(counts: Mapping[str, int]) -> list[str]:
 def erasure_by_operator(settings: Settings) -> str:
     """What happens with posts that somebody else brought."""
     contact = f" You reach them here: {settings.discord.contact}" if settings.discord.contact else ""
-    return f"The operator of this bot has been told that you want all of it erased, and sees to that.{contact}"
+    return f"The operator of this bot has been told, and erases what is here.{contact}"
