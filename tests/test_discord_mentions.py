@@ -8,9 +8,10 @@ import structlog
 from discord import Permissions
 from structlog.testing import capture_logs
 
+from bot.fronts.discord.answers import BLOCKED
 from bot.fronts.discord.backend import Backend
 from bot.fronts.discord.client import FrontClient
-from bot.fronts.discord.mention_answers import BLOCKED, LONG_ENOUGH, NO_VOICE
+from bot.fronts.discord.mention_answers import LONG_ENOUGH, NO_VOICE
 from bot.fronts.discord.names import channel_of
 from data.errors import NothingToSayError
 from data.settings import DiscordSettings, Settings

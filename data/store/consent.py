@@ -69,6 +69,10 @@ class ConsentStore:
         """By handle."""
         return await self._select(rights.c.owner == person)
 
+    async def owned(self, handles: Collection[str], person: str) -> set[str]:
+        """Of `handles`, those that this person owns."""
+        return {handle for handle, right in (await self.rights(handles)).items() if right.owner == person}
+
     async def claim(self, right: Right) -> None:
         """Enter or change the owner's word. Raises RefusedError where another person owns the handle."""
         async with self._database.writer.begin() as connection:

@@ -10,10 +10,11 @@ from typing import Any, Self
 import discord
 import structlog
 
-from bot.fronts.discord.answers import is_member, refuse_channel, refuse_hurry, shown, speak
+from bot.fronts.discord.answers import is_member, shown, speak
 from bot.fronts.discord.backend import Interaction, backend_of
 from bot.fronts.discord.failures import answer, deferred, explained
 from bot.fronts.discord.names import person_of, place_of
+from bot.fronts.discord.permits import refuse_channel, refuse_hurry
 from bot.fronts.discord.speech import QUIET, escaped, label_of, labelled
 from data.errors import NotFoundError, RefusedError
 from data.store import Reply, VoiceRow
@@ -200,8 +201,7 @@ async def _concerns(interaction: Interaction, reply: Reply, row: VoiceRow) -> bo
     person = person_of(interaction.user)
     if reply.person == person or interaction.permissions.manage_messages:
         return True
-    rights = await backend_of(interaction.client).store.consent.rights(row.handles)
-    return any(right.owner == person for right in rights.values())
+    return bool(await backend_of(interaction.client).store.consent.owned(row.handles, person))
 
 
 async def _writable(

@@ -1,21 +1,15 @@
 """Having a voice answer somebody where they ask, and how that answer looks there."""
 
-from math import ceil
-from textwrap import shorten
-
-import discord
-
 from bot.fronts.discord.backend import Interaction, backend_of
-from bot.fronts.discord.names import channel_of, number_of, person_of, place_of
-from bot.fronts.discord.permits import may_speak
-from bot.fronts.discord.speech import LONGEST_MESSAGE, escaped, labelled
+from bot.fronts.discord.names import person_of, place_of
+from bot.fronts.discord.permits import refuse_channel
+from bot.fronts.discord.speech import LONGEST_MESSAGE, asked_of, labelled
 from bot.gates.filters import answers, block_lists
 from bot.imitator import Occasion, Reply
 from data.errors import RefusedError
-from data.store import PlaceSettings
 from trainer.voice import Voice
 
-LONGEST_QUOTE = 200  # characters of what was asked
+BLOCKED = "That holds a word that is blocked on this server; ask in other words."
 
 
 async def speak(interaction: Interaction, voice: Voice, say: str) -> Reply:
@@ -27,7 +21,7 @@ async def speak(interaction: Interaction, voice: Voice, say: str) -> Reply:
     settings = await backend.store.places.settings(place)
     refuse_channel(settings, interaction.channel)
     if not answers(settings, say):
-        raise RefusedError("That holds a word that is blocked on this server; ask in other words.")
+        raise RefusedError(BLOCKED)
     occasion = Occasion("discord", person_of(interaction.user), place, block_lists(settings))
     with backend.metrics.generate_seconds.time():
         reply = await backend.imitator.answer(voice, say, occasion=occasion)
@@ -37,25 +31,10 @@ async def speak(interaction: Interaction, voice: Voice, say: str) -> Reply:
 
 def shown(reply: Reply, handles: tuple[str, ...], hint: str = "") -> str:
     """The message: what was asked as a quote, the text, the AI label, and a hint in small print."""
-    asked = escaped(shorten(reply.prompt, LONGEST_QUOTE, placeholder=" …"))
+    asked = asked_of(reply.prompt)
     above = f"> {asked}\n" if asked else ""
     below = f"\n-# {hint}" if hint else ""
     return above + labelled(reply.text, handles, LONGEST_MESSAGE - len(above) - len(below)) + below
-
-
-def refuse_hurry(interaction: Interaction) -> None:
-    """Raises RefusedError where this person or channel had its answers for now; else counts one."""
-    channel = channel_of(interaction.channel) if interaction.channel else ""
-    wait = backend_of(interaction.client).cooldowns.wait(person_of(interaction.user), channel)
-    if wait:
-        raise RefusedError(f"That was a lot at once; ask me again in {ceil(wait)} s.")
-
-
-def refuse_channel(settings: PlaceSettings, channel: discord.abc.Snowflake | None) -> None:
-    """Raises RefusedError where those who run the server keep voices out of this channel."""
-    if not may_speak(settings, channel):
-        where = ", ".join(f"<#{number_of(name)}>" for name in settings.channels)
-        raise RefusedError(f"On this server voices speak only in {where}.")
 
 
 def is_member(interaction: Interaction) -> bool:

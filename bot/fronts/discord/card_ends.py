@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import discord
 
 from bot.fronts.discord import card_text
-from bot.fronts.discord.answers import refuse_channel
 from bot.fronts.discord.backend import Backend
 from bot.fronts.discord.names import number_of
-from bot.fronts.discord.speech import name_of
+from bot.fronts.discord.permits import refuse_channel
+from bot.fronts.discord.speech import invitation
 from bot.gates.filters import answers, block_lists
 from bot.imitator import Occasion, Reply
 from bot.plot import loss_plot
@@ -59,8 +59,7 @@ async def end_of(backend: Backend, client: discord.Client, card: Card, run: Run 
     # Where it is not everybody's, mentions of the others would get no answer.
     speaks_here = not on_server or await backend.catalogue.everybody_may_use(record.handles, card.place)
     if speaks_here:
-        how = "Mention me" if on_server else "Write to me here"
-        notes.append(f"{how} and I answer as {name_of(record.handles)}.")
+        notes.append(invitation(record.handles, on_server=on_server))
     text = card_text.finished(run, record, counts, samples, answer, notes)
     return End(text, plot, record.name if speaks_here else "")
 

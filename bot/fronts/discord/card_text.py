@@ -6,7 +6,7 @@ from textwrap import shorten
 
 import discord
 
-from bot.fronts.discord.speech import LONGEST_MESSAGE, escaped, label_of, name_of
+from bot.fronts.discord.speech import LONGEST_MESSAGE, asked_of, escaped, label_of, name_of
 from bot.imitator import Reply
 from data.store import CorpusSummary, Run
 from trainer.voice import VoiceRecord
@@ -14,7 +14,6 @@ from trainer.voice import VoiceRecord
 BAR = 20  # characters
 LONGEST_SAMPLE = 300  # characters as sent; three, an answer and what stands around them fit into one message
 LONGEST_REASON = 600  # characters of a failure
-LONGEST_QUOTE = 200  # characters of what was asked
 NO_TRAINER = (
     "No trainer is running, so nothing moves yet: whoever operates this bot starts one with `mynah trainer`."
 )
@@ -68,8 +67,7 @@ def finished(
     ]
     said = [_quoted(sample.text) for sample in samples]
     if answer is not None:
-        asked = escaped(shorten(answer.prompt, LONGEST_QUOTE, placeholder=" …"))
-        said += [f"Asked “{asked}”, it says:", _quoted(answer.text)]
+        said += [f"Asked “{asked_of(answer.prompt)}”, it says:", _quoted(answer.text)]
     label = f"-# {label_of(name_of(record.handles))}"
     tail = "\n".join(["", *said, *notes, label])
     # The label stands whatever else has to go.

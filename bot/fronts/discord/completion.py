@@ -49,10 +49,11 @@ def choices(entries: Sequence[Entry], typed: str) -> list[app_commands.Choice[st
 
 
 def _shown(entry: Entry) -> str:
-    return _mixed(entry.handles) + ("" if entry.ready else " (not trained yet)")
+    return mixed(entry.handles) + ("" if entry.ready else " (not trained yet)")
 
 
-def _mixed(handles: Iterable[str]) -> str:
+def mixed(handles: Iterable[str]) -> str:
+    """`("a", "b")` -> `"@a + @b"`."""
     return " + ".join(f"@{handle}" for handle in handles)
 
 

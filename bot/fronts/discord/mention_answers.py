@@ -3,14 +3,14 @@
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from math import ceil
 
 import discord
 
+from bot.fronts.discord.answers import BLOCKED
 from bot.fronts.discord.backend import Backend
 from bot.fronts.discord.conversation import Asked, Conversations
 from bot.fronts.discord.names import channel_of, person_of, place_of
-from bot.fronts.discord.permits import may_speak
+from bot.fronts.discord.permits import hurried, may_speak
 from bot.fronts.discord.sending import TypingSigns
 from bot.fronts.discord.speech import labelled
 from bot.gates.filters import answers, block_lists
@@ -21,7 +21,6 @@ from trainer.voice import Voice
 
 LOOP_SECONDS = 3_600.0  # how long people are taken to know that a chain has come to its end
 NO_VOICE = "No voice speaks here yet: choose one with `/imitate`, or begin your message with `as @handle`."
-BLOCKED = "That holds a word that is blocked on this server; ask in other words."
 LONG_ENOUGH = "We have gone on like this for long enough; mention me in a new message to start over."
 
 
@@ -57,7 +56,7 @@ class MentionAnswers:
             if not await self._backend.store.inbox.enter(str(message.id), channel, person):
                 return None
             if wait := self._backend.cooldowns.wait(person, channel):
-                return self._once(person, wait, f"That was a lot at once; ask me again in {ceil(wait)} s.")
+                return self._once(person, wait, hurried(wait))
         me = self._client.user
         assert me is not None  # it has heard a message
         asked, conversation = Asked.from_message(message, me), await self._conversations.above(message, me)

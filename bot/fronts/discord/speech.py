@@ -1,10 +1,12 @@
 """How a voice's words look on Discord: without live markup, and labelled as AI."""
 
 from collections.abc import Sequence
+from textwrap import shorten
 
 import discord
 
 LONGEST_MESSAGE = 2_000  # characters, Discord's limit for content
+LONGEST_QUOTE = 200  # characters of what was asked
 QUIET = discord.AllowedMentions.none()  # whatever a text says, it pings nobody
 
 
@@ -25,6 +27,16 @@ def escaped(text: str) -> str:
     """Text that shows as it stands: no bold, headings, quotes, spoilers, lists or links come of it."""
     # A link that a person had the bot say would carry the bot's name and show its page.
     return discord.utils.escape_markdown(text, ignore_links=False).replace("://", ":\u200b//")
+
+
+def asked_of(prompt: str) -> str:
+    """What somebody asked, on one line and not longer than it takes to recognise it."""
+    return escaped(shorten(prompt, LONGEST_QUOTE, placeholder=" …"))
+
+
+def invitation(handles: Sequence[str], *, on_server: bool) -> str:
+    """How people talk to the voice of a channel."""
+    return f"{'Mention me' if on_server else 'Write to me here'} and I answer as {name_of(handles)}."
 
 
 def name_of(handles: Sequence[str]) -> str:

@@ -10,11 +10,11 @@ from discord import app_commands
 
 from bot import game
 from bot.catalogue import Entry
-from bot.fronts.discord.answers import refuse_channel, refuse_hurry
 from bot.fronts.discord.backend import Interaction, backend_of
 from bot.fronts.discord.completion import choices
 from bot.fronts.discord.failures import answer, deferred, explained
 from bot.fronts.discord.names import number_of, person_of, place_of
+from bot.fronts.discord.permits import refuse_channel, refuse_hurry
 from bot.fronts.discord.speech import QUIET, escaped, name_of
 from bot.gates import BlockList
 from bot.gates.filters import block_lists

@@ -8,13 +8,13 @@ from discord import app_commands
 from bot.catalogue import matching
 from bot.fronts.discord import run_cards
 from bot.fronts.discord.answer_buttons import Another, PostIn, Report, Share, buttons_for
-from bot.fronts.discord.answers import hears_mentions, refuse_channel, refuse_hurry, shown, speak
+from bot.fronts.discord.answers import hears_mentions, shown, speak
 from bot.fronts.discord.backend import Interaction, backend_of
 from bot.fronts.discord.completion import complete_name, complete_partner
 from bot.fronts.discord.failures import answer, answer_privately, deferred
 from bot.fronts.discord.names import channel_of, person_of, place_of
-from bot.fronts.discord.permits import refuse_training
-from bot.fronts.discord.speech import name_of
+from bot.fronts.discord.permits import refuse_hurry, refuse_training
+from bot.fronts.discord.speech import invitation, name_of
 from data.errors import NotFoundError
 from data.posts import voice_name
 from data.store import ChannelVoice
@@ -87,14 +87,12 @@ async def _become_the_channels(interaction: Interaction, voice: Voice) -> str:
     await places.set_voice(
         ChannelVoice(channel, place_of(interaction), voice.record.name, person_of(interaction.user))
     )
-    how = "Mention me" if interaction.guild_id else "Write to me here"
-    return f"{how} and I answer as {name_of(voice.record.handles)}."
+    return invitation(voice.record.handles, on_server=interaction.guild_id is not None)
 
 
 async def _train(interaction: Interaction, handles: list[str], say: str) -> None:
     await refuse_training(interaction, handles)
     backend = backend_of(interaction.client)
-    refuse_channel(await backend.store.places.settings(place_of(interaction)), interaction.channel)
     asked = await ask_for_voice(backend.store, backend.settings, handles, requested_by=person_of(interaction.user))
     if asked.voice is not None:
         await _speak(interaction, asked.voice, say)

@@ -38,8 +38,7 @@ async def export(interaction: Interaction, handle: str) -> None:
     async with deferred(interaction, ephemeral=True):
         backend, person = backend_of(interaction.client), person_of(interaction.user)
         record = (await backend.catalogue.voice(handle, person, place_of(interaction))).record
-        rights = await backend.store.consent.rights(record.handles)
-        if not all(name in rights and rights[name].owner == person for name in record.handles):
+        if not (await backend.store.consent.owned(record.handles, person)).issuperset(record.handles):
             raise RefusedError("A voice is handed only to who brought all of its posts; you did not.")
         if backend.exporting.locked():
             raise RefusedError("Another voice is being packed right now; ask again in a minute.")

@@ -5,10 +5,16 @@ from collections.abc import Iterable
 from discord import app_commands
 
 from bot.fronts.discord import run_cards
-from bot.fronts.discord.answers import refuse_channel
 from bot.fronts.discord.backend import Backend, Interaction, backend_of
 from bot.fronts.discord.card_text import NO_TRAINER, where_it_stands, why
-from bot.fronts.discord.completion import complete_name, complete_partner, complete_voice
+from bot.fronts.discord.completion import (
+    LONGEST_CHOICE,
+    MOST_CHOICES,
+    complete_name,
+    complete_partner,
+    complete_voice,
+    mixed,
+)
 from bot.fronts.discord.failures import answer, deferred
 from bot.fronts.discord.names import number_of, person_of, place_of
 from bot.fronts.discord.permits import may_manage, refuse_training
@@ -20,7 +26,6 @@ from trainer.wish import Asked, ask_for_voice
 
 MOST_ENDED = 5  # runs in /voice status that have ended
 MOST_ACTIVE = 10  # that have not
-MOST_CHOICES = 25  # Discord's limit
 
 _OPTIONS = {
     "handle": "Whose posts to learn from; they must have been brought",
@@ -58,7 +63,6 @@ async def _train(interaction: Interaction, names: Iterable[str], *, granted: boo
     if missing := [handle for handle in handles if handle not in corpora]:
         raise NotFoundError(f"I know no posts of {name_of(missing)} yet; `/import` brings them.")
     await refuse_training(interaction, handles, granted=granted)
-    refuse_channel(await backend.store.places.settings(place_of(interaction)), interaction.channel)
     asked = await ask_for_voice(backend.store, backend.settings, handles, requested_by=person_of(interaction.user))
     if asked.voice is not None:
         await answer(interaction, f"{name_of(handles)} has that voice already; `/imitate` has it speak.")
@@ -74,7 +78,6 @@ async def refresh(interaction: Interaction, handle: str) -> None:
         backend, person = backend_of(interaction.client), person_of(interaction.user)
         record = (await backend.catalogue.voice(handle, person, place_of(interaction))).record
         await refuse_training(interaction, list(record.handles))
-        refuse_channel(await backend.store.places.settings(place_of(interaction)), interaction.channel)
         asked = await ask_for_voice(
             backend.store,
             backend.settings,
@@ -142,9 +145,9 @@ async def complete_run(interaction: Interaction, typed: str) -> list[app_command
     """The runs that this person may cancel."""
     backend = backend_of(interaction.client)
     runs = [run for run in await backend.store.runs.active() if await _may_cancel(interaction, run)]
-    named = {run.id: f"{run.id}: {' + '.join(f'@{handle}' for handle in run.handles)}" for run in runs}
+    named = {run.id: f"{run.id}: {mixed(run.handles)}" for run in runs}
     return [
-        app_commands.Choice(name=name[:100], value=number)
+        app_commands.Choice(name=name[:LONGEST_CHOICE], value=number)
         for number, name in named.items()
         if str(typed).lower() in name.lower()
     ][:MOST_CHOICES]
