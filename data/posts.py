@@ -8,6 +8,9 @@ from typing import Literal
 
 from data.errors import InputError
 
+PLATFORMS = ("x", "bluesky")
+"""Where posts are read from and sent to; what persons and drafts are named with."""
+
 PostKind = Literal["post", "reply", "quote", "retweet"]
 
 # Letters, digits and the marks that account names of X, Bluesky and Mastodon are made of; so long at most that a
@@ -31,6 +34,11 @@ def handles_in(name: str) -> list[str]:
 def voice_name(handles: Iterable[str]) -> str:
     """What the voice of these handles is called: sorted and joined by '+', which no handle holds."""
     return "+".join(sorted(handles))
+
+
+def timeline_cursor(platform: str, handle: str) -> str:
+    """The name under which the store keeps how far a handle's posts on a platform were read."""
+    return f"timeline {platform} {handle}"
 
 
 @dataclass(frozen=True, slots=True)

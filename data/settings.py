@@ -4,6 +4,7 @@ The object is frozen and handed down from the process's `main`; nothing below re
 """
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -63,6 +64,84 @@ class DiscordSettings(_Section):
     contact: str = Field("", description="How people reach the operator, shown by /privacy policy.")
 
 
+class SpendingSettings(_Section):
+    """What calls to paid platforms may cost, all platforms together. Days and months are those of UTC."""
+
+    month_dollars: float = Field(5.0, ge=0, description="Most dollars a calendar month; no call goes beyond.")
+    day_dollars: float = Field(1.0, ge=0, description="Most dollars a day; no call goes beyond.")
+    prices: str = Field("", description="A TOML file with other prices than the built-in table's.")
+
+
+class PlatformSettings(_Section):
+    """What holds for every platform where the bot posts: how it labels itself, and how it answers."""
+
+    timeout_seconds: float = Field(30.0, gt=0, description="A call that takes longer counts as unclear.")
+    label: Literal["text", "profile"] = Field(
+        "text", description="text ends each post with the label; profile leaves it to the account's profile."
+    )
+    label_text: str = Field("🤖 AI parody", max_length=40, description="The words of that label.")
+    answer_mentions: bool = Field(False, description="Answer those who mention the account.")
+    voice: str = Field("", description="The voice that answers, by name, where the mention names none.")
+    poll_seconds: float = Field(60.0, gt=0, description="How often to look for mentions, where budget allows.")
+    mention_minutes: float = Field(60.0, gt=0, description="Mentions older than this stay unanswered.")
+    person_answers: int = Field(5, ge=0, description="Answers a person gets within a day; 0 is no limit.")
+    thread_answers: int = Field(3, ge=0, description="Answers a person gets within one thread; 0: no limit.")
+
+
+class XSettings(PlatformSettings):
+    """X. Without all four keys there is none."""
+
+    api_key: SecretStr = Field(SecretStr(""), description="The app's API key.")
+    api_secret: SecretStr = Field(SecretStr(""), description="The app's API key secret.")
+    access_token: SecretStr = Field(SecretStr(""), description="The account's access token.")
+    access_secret: SecretStr = Field(SecretStr(""), description="The account's access token secret.")
+    api_base: str = Field("", description="Another address of X's API, for tests.")
+    words: Literal["tweet", "post"] = Field("tweet", description="X's parameters: tweet.fields or post.fields.")
+    training_permitted: bool = Field(
+        False,
+        description="Attests X's written permission to train on what its API returns; its terms forbid it.",
+    )
+
+    @property
+    def ready(self) -> bool:
+        keys = (self.api_key, self.api_secret, self.access_token, self.access_secret)
+        return all(key.get_secret_value() for key in keys)
+
+
+class BlueskySettings(PlatformSettings):
+    """Bluesky. Without handle and app password the bot has no account there; reading needs none."""
+
+    handle: str = Field("", description="The bot's account, such as name.bsky.social.")
+    app_password: SecretStr = Field(SecretStr(""), description="An app password of that account.")
+    service: str = Field("https://bsky.social", description="The server that holds the account.")
+    public_api: str = Field("https://public.api.bsky.app", description="Where public posts are read.")
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.handle and self.app_password.get_secret_value())
+
+
+class AutopostSettings(_Section):
+    """Posts that are written and published on a schedule."""
+
+    missed: Literal["once", "skip"] = Field(
+        "once", description="Times that passed while the bot was off: made up by one post, or skipped."
+    )
+    late_minutes: float = Field(10.0, ge=0, description="A time is missed from so many minutes on.")
+    settle_seconds: float = Field(20.0, ge=0, description="Wait before looking whether an unclear post stands.")
+    attempts: int = Field(5, ge=1, description="How often a post is tried before it counts as failed.")
+    most_drafts: int = Field(3, ge=1, description="Drafts of a schedule that may wait for approval at once.")
+
+
+class RefreshSettings(_Section):
+    """Voices that learn what their people wrote since."""
+
+    every: str = Field(
+        "", description="How often the bot looks for new posts to learn from, as 7d or 12h; empty: never."
+    )
+    least_posts: int = Field(50, ge=1, description="A voice is trained anew from so many new posts on.")
+
+
 class HealthSettings(_Section):
     """Where the bot tells machines how it is."""
 
@@ -80,6 +159,7 @@ class Settings(BaseSettings):
     home: Path = Field(Path("var"), description="The folder that holds everything the program writes.")
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the home folder.")
     base: str = Field("gpt2", description="Base to tune: a hub id, a local folder, or builtin.")
+    dry_run: bool = Field(False, description="Send nothing anywhere: no post, reply, message, upload or push.")
     offline: bool = Field(False, description="Never ask the model hub for anything.")
     log_level: str = Field("WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
     trainer: TrainerSettings = TrainerSettings()
@@ -87,6 +167,11 @@ class Settings(BaseSettings):
     gates: GateSettings = GateSettings()
     imports: ImportSettings = ImportSettings()
     discord: DiscordSettings = DiscordSettings()
+    x: XSettings = XSettings()
+    bluesky: BlueskySettings = BlueskySettings()
+    autopost: AutopostSettings = AutopostSettings()
+    refresh: RefreshSettings = RefreshSettings()
+    spending: SpendingSettings = SpendingSettings()
     health: HealthSettings = HealthSettings()
 
     @property

@@ -339,7 +339,8 @@ class TestForgetting:
         assert BO not in str(shown)
         await store.forget_person(ADA)
         left = await store.records_of(ADA)
-        assert set(left) == {"opt_outs", "rights"}  # what keeps a handle away, and what goes with its corpus
+        # What keeps a handle away, what goes with its corpus, and what keeps the bot away.
+        assert set(left) == {"opt_outs", "rights", "silences"}
         assert {kind: len(rows) for kind, rows in (await store.records_of(BO)).items()} == {
             kind: len(rows) for kind, rows in shown.items()
         }

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import delete, or_, select, update
 
-from data.posts import voice_name
+from data.posts import PLATFORMS, timeline_cursor, voice_name
 from data.store import tables
 from data.store.database import Database
 
@@ -35,6 +35,9 @@ async def forget(database: Database, handle: str) -> Forgotten:
         run_ids = tuple(row.id for row in runs)
         keys = tuple(sorted({row.voice_key for row in runs} | {row.key for row in voices}))
         names = {voice_name(row.handles) for row in (*runs, *voices)} | {handle}
+        for table in (tables.schedules, tables.drafts):
+            planned = await connection.execute(select(table.c.voice).distinct())
+            names |= {name for (name,) in planned if handle in name.split("+")}
         rounds = select(tables.rounds.c.id).where(tables.rounds.c.voice_key.in_(keys))
         replies = select(tables.replies.c.id).where(tables.replies.c.voice_key.in_(keys))
         involved = {  # what refers to other rows before these
@@ -43,6 +46,11 @@ async def forget(database: Database, handle: str) -> Forgotten:
             tables.reports: tables.reports.c.reply_id.in_(replies),
             tables.cards: tables.cards.c.run_id.in_(run_ids),
             tables.channels: tables.channels.c.voice.in_(names),
+            tables.schedules: tables.schedules.c.voice.in_(names),
+            tables.drafts: tables.drafts.c.voice.in_(names),
+            tables.cursors: tables.cursors.c.name.in_(
+                [timeline_cursor(platform, handle) for platform in PLATFORMS]
+            ),
             tables.rights: tables.rights.c.handle == handle,
             tables.posts: tables.posts.c.handle == handle,
             tables.imports: tables.imports.c.handle == handle,
@@ -99,9 +107,14 @@ async def _empty_log(database: Database) -> None:
 
 
 # Who is named in what belongs to others as well: it stays, without the name.
-_SHARED = (tables.runs.c.requested_by, tables.channels.c.person)
-# Who is named in what they decided: an opt-out outlasts them, a right goes with its corpus.
-_LASTING = (tables.opt_outs.c.person, tables.rights.c.owner)
+_SHARED = (
+    tables.runs.c.requested_by,
+    tables.channels.c.person,
+    tables.schedules.c.person,
+    tables.confirmations.c.person,
+)
+# Who is named in what they decided: an opt-out and a wish for silence outlast them, a right goes with its corpus.
+_LASTING = (tables.opt_outs.c.person, tables.rights.c.owner, tables.silences.c.person)
 
 
 def _about(person: str) -> dict[Any, Any]:
@@ -112,4 +125,5 @@ def _about(person: str) -> dict[Any, Any]:
         tables.votes: tables.votes.c.person == person,
         tables.mentions: tables.mentions.c.person == person,
         tables.cards: tables.cards.c.person == person,
+        tables.drafts: tables.drafts.c.person == person,
     }

@@ -7,13 +7,17 @@ from typing import Any
 from data.store.card_store import CardStore
 from data.store.consent import ConsentStore
 from data.store.database import Database, open_database
+from data.store.draft_store import DraftStore
 from data.store.forget import Forgotten, forget, forget_person, records_of
 from data.store.game_store import GameStore
 from data.store.inbox import Inbox
+from data.store.ledger import Ledger
 from data.store.place_store import PlaceStore
 from data.store.post_store import PostStore
 from data.store.reply_log import ReplyLog
 from data.store.run_queue import RunQueue
+from data.store.schedule_store import ScheduleStore
+from data.store.standing import StandingStore
 from data.store.voice_store import VoiceStore
 
 
@@ -31,6 +35,10 @@ class Store:
         self.inbox = Inbox(database)
         self.cards = CardStore(database)
         self.game = GameStore(database)
+        self.schedules = ScheduleStore(database)
+        self.drafts = DraftStore(database)
+        self.ledger = Ledger(database)
+        self.standing = StandingStore(database)
 
     async def forget(self, handle: str) -> Forgotten:
         """Delete every row that involves the handle, its cyborgs' too; the caller deletes the folders named in

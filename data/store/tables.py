@@ -256,3 +256,96 @@ reports = Table(
     Column("reason", Text, nullable=False),
     Column("since", UtcTime, nullable=False),
 )
+
+# Posting: what is to be posted when, and what became of each post.
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("platform", String, nullable=False),
+    Column("voice", String, nullable=False, index=True),
+    Column("timing", JSON, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("approve", Boolean, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("person", String, nullable=False, index=True),
+    Column("nominal_at", UtcTime),
+    Column("next_at", UtcTime),
+    Column("since", UtcTime, nullable=False),
+    sqlite_autoincrement=True,  # a draft's key names its schedule: a number is never given to another
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String, nullable=False, unique=True),
+    Column("platform", String, nullable=False),
+    Column("voice", String, nullable=False, index=True),
+    Column("schedule_id", Integer, index=True),
+    Column("prompt", Text, nullable=False),
+    Column("approve", Boolean, nullable=False),
+    Column("reply_to", String, nullable=False),
+    Column("person", String, nullable=False, index=True),
+    Column("thread", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("message", String, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("text", Text, nullable=False),
+    Column("voice_key", String, nullable=False),
+    Column("published", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("not_before", UtcTime, nullable=False),
+    Column("lease_until", Double),
+    Column("sent_at", UtcTime),
+    Column("since", UtcTime, nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+    sqlite_autoincrement=True,  # a reservation of money names its draft
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("platform", String, primary_key=True),
+    Column("purpose", String, primary_key=True),
+    Column("day", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("microdollars", BigInteger, nullable=False),
+)
+
+charges = Table(
+    "charges",
+    metadata,
+    Column("platform", String, primary_key=True),
+    Column("day", String, primary_key=True),
+    Column("writing", Boolean, primary_key=True),
+    Column("resource", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("microdollars", BigInteger, nullable=False),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", JSON, nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("person", String, primary_key=True),
+    Column("since", UtcTime, nullable=False),
+)
+
+confirmations = Table(
+    "confirmations",
+    metadata,
+    Column("subject", String, primary_key=True),
+    Column("person", String, nullable=False),
+    Column("since", UtcTime, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Bluesky, by its atproto SDK."""
