@@ -1,13 +1,13 @@
 """`mynah` and `python -m bot`: run a command; whatever goes wrong ends in one sentence and an exit code."""
 
 import sys
-import uuid
 
 import structlog
 from rich.markup import escape
 
 from bot.cli import app
 from bot.cli.present import err
+from bot.faults import broken, new_reference
 from data.errors import MynahError
 
 
@@ -27,9 +27,9 @@ def main() -> None:
         err.print(f"[bold red]✗[/] The system refused ({escape(str(error))}); see to that, then try again.")
         sys.exit(1)
     except Exception:  # the one broad catch of the process: a fault of the program, not of its user
-        reference = uuid.uuid4().hex[:8]
+        reference = new_reference()
         structlog.get_logger().exception("fault", reference=reference)
-        err.print(f"[bold red]✗[/] Something broke in Mynah itself; please report reference {reference}.")
+        err.print(f"[bold red]✗[/] {broken(reference)}")
         sys.exit(70)
 
 

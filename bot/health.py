@@ -4,23 +4,36 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.fronts.discord.connection import Connection
 from bot.metrics import Metrics
 from bot.shelf import VoiceShelf
 from bot.training import TRAINER_IS_ALIVE_SECONDS
 from data.settings import HealthSettings
 from data.store import Store
+from data.store.ledger import MICRO, today
 
 STORE_SECONDS = 2.0  # a store that takes longer does not answer
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 log = structlog.get_logger()
+
+
+class Front(Protocol):
+    """Where people meet the bot: Discord, X, Bluesky."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether people there get answers now, as far as is known."""
+        ...
+
+    def measure(self, metrics: Metrics) -> None:
+        """Set the front's gauges to what is true now."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -30,11 +43,11 @@ class Health:
     store: Store
     shelf: VoiceShelf
     metrics: Metrics
-    fronts: Mapping[str, Connection]
+    fronts: Mapping[str, Front]
 
     async def readiness(self) -> tuple[bool, dict[str, Any]]:
         """Whether people get answers now, and each part of it; the trainers count is for information."""
-        parts = {name: connection.connected for name, connection in self.fronts.items()}
+        parts = {name: front.connected for name, front in self.fronts.items()}
         trainers: int | None = None
         try:
             async with asyncio.timeout(STORE_SECONDS):
@@ -47,14 +60,23 @@ class Health:
 
     async def measured(self) -> bytes:
         """The metrics as they are now, in Prometheus's text format."""
-        for connection in self.fronts.values():
-            connection.measure(self.metrics)
+        for front in self.fronts.values():
+            front.measure(self.metrics)
         runs = self.store.runs
         self.metrics.queue_depth.set(sum(run.state == "queued" for run in await runs.active()))
         self.metrics.trainers.set(await runs.live_trainers(TRAINER_IS_ALIVE_SECONDS))
         self.metrics.mentions_waiting.set(len(await self.store.inbox.waiting()))
         self.metrics.voices_loaded.set(len(self.shelf.loaded))
+        await self._measure_posting()
         return self.metrics.text()
+
+    async def _measure_posting(self) -> None:
+        self.metrics.drafts.clear()
+        for state, count in (await self.store.drafts.counts()).items():
+            self.metrics.drafts.labels(state).set(count)
+        self.metrics.spent.clear()
+        for spent in await self.store.ledger.history(today()[:7]):
+            self.metrics.spent.labels(spent.platform).inc(spent.microdollars / MICRO)
 
 
 @asynccontextmanager

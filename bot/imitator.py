@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bot.gates import BlockList, Candidate, Gates, Reason, judge
+from bot.gates import BlockList, Candidate, Check, Gates, Reason, judge
 from bot.gates.copies import CopyIndex
 from bot.relevance import Relevance
 from bot.shelf import VoiceShelf
@@ -45,6 +45,7 @@ class Occasion:
     person: str = ""
     place: str = ""
     block_lists: tuple[BlockList, ...] = ()  # besides the operator's
+    check: Check | None = None  # the last of the gates: what may not be said for a reason of this place's own
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ class Imitator:
             self._known.move_to_end(key)
             while len(self._known) > REMEMBERED_VOICES:
                 self._known.popitem(last=False)
-        return replace(known, gates=known.gates.and_block(*occasion.block_lists))
+        return replace(known, gates=known.gates.and_block(*occasion.block_lists, further=occasion.check))
 
     def _learn(self, voice: Voice) -> _Knowledge:
         posts = voice.training_posts()

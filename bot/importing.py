@@ -113,10 +113,12 @@ async def admit(store: Store, bringer: Bringer, reading: Reading) -> Right:
     await store.consent.refuse_stranger(handle, bringer.person)
     known = await store.consent.right(handle)
     origins = await store.posts.imports(handle)
-    if known is None and origins and not (bringer.own and reading.proven):
+    # A name on Discord says nothing about the account of that name elsewhere.
+    on_discord = {source.startswith("discord-") for source in (reading.format, *(one.source for one in origins))}
+    if known is None and origins and not (bringer.own and reading.proven and len(on_discord) == 1):
         raise RefusedError(
-            f"@{handle} is here already, brought by the operator; it becomes yours by the archive that X gives to "
-            "the account's owner, with its account.js, brought as your own."
+            f"@{handle} is here already, brought by the operator; it becomes yours by the archive that its "
+            "platform gives to the account's owner (X: with account.js), brought as your own."
         )
     if known is None and len(await store.consent.owned_by(bringer.person)) >= MOST_CORPORA:
         raise RefusedError(

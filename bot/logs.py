@@ -34,6 +34,9 @@ def start_logging(settings: Settings) -> None:
         handler.setFormatter(_formatter())
     logging.basicConfig(level=settings.log_level, handlers=handlers, force=True)
     logging.getLogger("discord.client").addFilter(_calm)
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every look at the schedules
+    for library in ("tweepy", "oauthlib"):
+        logging.getLogger(library).setLevel(logging.INFO)  # what they tell about debugging holds keys and tokens
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.log_level)),

@@ -49,6 +49,17 @@ class Metrics:
         self.mentions_waiting = gauge("mynah_mentions_waiting", "Mentions that have no answer yet.")
         self.voices_loaded = gauge("mynah_voices_loaded", "Voices in memory.")
         self.replies = Counter("mynah_replies", "Answers said, by front.", ["front"], registry=registry)
+        self.platform_connected = gauge(
+            "mynah_platform_connected", "1 while the last call to the platform went well.", "platform"
+        )
+        self.posts = Counter(
+            "mynah_posts",
+            "Attempts to post or answer on a platform, by outcome.",
+            ["platform", "outcome"],
+            registry=registry,
+        )
+        self.drafts = gauge("mynah_drafts", "Posts and answers, by the state they are in.", "state")
+        self.spent = gauge("mynah_spent_dollars", "Dollars spent or set aside this month.", "platform")
         self.rejected: Tally[Reason] = Tally()  # the imitator's own takes its place
         registry.register(_Rejections(self))
         self.generate_seconds = Histogram(

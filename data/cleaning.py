@@ -55,6 +55,8 @@ MENTION = re.compile(
 )
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
+# An ampersand, however often it was escaped: one by one, each would take a walk through the whole text.
+_AMPERSAND = re.compile(r"&(?:amp;|#0{0,5}38;|#x0{0,4}26;)+", re.IGNORECASE)
 _REFERENCE_LINK = re.compile(r"[ \n]https?:\S+|https?:\S+[ \n]?")
 # "RT @x", "MT @x", "via @x" anywhere, and the old clients' quotation: "@x: their words" my words.
 _MANUAL_RETWEET = re.compile(r"(?<!\w)(?:[RM]T|rt|mt|[Vv]ia)\s?:?\s?@\w|[\"\u201c]@\w+:")
@@ -166,6 +168,6 @@ def _unescape(text: str) -> str:
 
     Only those closed by a semicolon: html.unescape would also read the `&not` of "you &not me".
     """
-    while (plain := _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)) != text:
+    while (plain := _ENTITY.sub(lambda entity: html.unescape(entity[0]), _AMPERSAND.sub("&", text))) != text:
         text = plain
     return text

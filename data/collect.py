@@ -1,4 +1,4 @@
-"""From a file to a corpus: read, store, clean, count. One import is one transaction."""
+"""From a file to a corpus: read, store, clean, count. One import of a file is one transaction."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -90,9 +90,15 @@ async def collect(
         await store.consent.refuse_opted_out([reading.handle])
         right = await admit(reading) if admit is not None else None
         added = await store.posts.add(reading.handle, at_least_one(), provenance, right)
-    posts = await store.posts.posts(reading.handle)
-    corpus = await asyncio.to_thread(build_corpus, reading.handle, posts, profile)
     imported = (await store.posts.imports(reading.handle))[-1]
+    corpus = await take_stock(store, reading.handle, profile, imported.imported_at)
+    return Collected(corpus, added, dict(reading.skipped), imported)
+
+
+async def take_stock(store: Store, handle: str, profile: Profile, moment: datetime) -> Corpus:
+    """Clean and count what is here of a handle after an import, and keep the summary of it."""
+    posts = await store.posts.posts(handle)
+    corpus = await asyncio.to_thread(build_corpus, handle, posts, profile)
     await store.posts.save_summary(
         CorpusSummary(
             handle=corpus.handle,
@@ -103,7 +109,7 @@ async def collect(
             kept=corpus.counts.kept,
             characters=corpus.characters,
             digest=corpus.digest,
-            updated_at=imported.imported_at,
+            updated_at=moment,
         )
     )
-    return Collected(corpus, added, dict(reading.skipped), imported)
+    return corpus

@@ -1,18 +1,19 @@
 """The words of the domain that every layer speaks: handles, posts and where they came from."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from data.errors import InputError
 
-PLATFORMS = ("x", "bluesky")
-"""Where posts are read from and sent to; what persons and drafts are named with."""
+PLATFORMS: Mapping[str, str] = {"x": "X", "bluesky": "Bluesky"}
+"""Where posts are read from and sent to: what persons and drafts are named with, and what people read."""
 
 PostKind = Literal["post", "reply", "quote", "retweet"]
 
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]{2,4})?")
 # Letters, digits and the marks that account names of X, Bluesky and Mastodon are made of; so long at most that a
 # message has room for three of them.
 _HANDLE = re.compile(r"[a-z0-9_][a-z0-9_.\-]{0,63}(?:@[a-z0-9.\-]{1,63})?")
@@ -41,6 +42,16 @@ def timeline_cursor(platform: str, handle: str) -> str:
     return f"timeline {platform} {handle}"
 
 
+def language_code(value: object) -> str | None:
+    """What a source says a post's language is, such as "en" or "pt-BR"; None for what is no such code."""
+    return value if isinstance(value, str) and _LANGUAGE.fullmatch(value) else None
+
+
+def storable(text: str) -> str:
+    """Without what no database takes: NUL, and halves of emoji."""
+    return text.encode("utf-8", "ignore").decode().replace("\0", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Post:
     """One thing a person wrote, as its source holds it: `text` is raw, with links and HTML entities."""
@@ -59,9 +70,9 @@ class Post:
 class Provenance:
     """Where a corpus came from and what may be done with it; stored with every import."""
 
-    source: str  # a key of data.sources.SOURCES, such as "x-archive"
-    file_name: str
-    file_digest: str  # sha256 of the bytes read, hex
+    source: str  # a key of data.sources.SOURCES, such as "x-archive"; "x-api", "bluesky" for what was read there
+    file_name: str  # or "@handle"
+    file_digest: str  # sha256 of the bytes read, hex; of what was read page by page, over its ids and texts
     imported_at: datetime  # aware, UTC
     consent: str  # whose word allows this, in words: "owner of the archive", "bundled sample"
     may_train: bool = True

@@ -3,8 +3,9 @@
 The object is frozen and handed down from the process's `main`; nothing below reads the environment.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -62,18 +63,25 @@ class DiscordSettings(_Section):
     place_trainings: int = Field(12, ge=0, description="Runs a server may ask for within 24 hours; 0: any number.")
     keep_days: int = Field(30, ge=1, description="Records of who asked what are deleted after so many days.")
     contact: str = Field("", description="How people reach the operator, shown by /privacy policy.")
+    operators: tuple[int, ...] = Field(
+        (), description="Who may use /autopost besides the application's owner or team: ids, as a JSON list."
+    )
 
 
 class SpendingSettings(_Section):
     """What calls to paid platforms may cost, all platforms together. Days and months are those of UTC."""
 
-    month_dollars: float = Field(5.0, ge=0, description="Most dollars a calendar month; no call goes beyond.")
-    day_dollars: float = Field(1.0, ge=0, description="Most dollars a day; no call goes beyond.")
+    month_dollars: float = Field(
+        5.0, ge=0, le=1e9, description="Most dollars a calendar month; no call goes beyond."
+    )
+    day_dollars: float = Field(1.0, ge=0, le=1e9, description="Most dollars a day; no call goes beyond.")
     prices: str = Field("", description="A TOML file with other prices than the built-in table's.")
 
 
 class PlatformSettings(_Section):
     """What holds for every platform where the bot posts: how it labels itself, and how it answers."""
+
+    account_keys: ClassVar[Mapping[str, str]]  # variables that reach the account, and their fields
 
     timeout_seconds: float = Field(30.0, gt=0, description="A call that takes longer counts as unclear.")
     label: Literal["text", "profile"] = Field(
@@ -87,9 +95,22 @@ class PlatformSettings(_Section):
     person_answers: int = Field(5, ge=0, description="Answers a person gets within a day; 0 is no limit.")
     thread_answers: int = Field(3, ge=0, description="Answers a person gets within one thread; 0: no limit.")
 
+    @property
+    def missing(self) -> list[str]:
+        """The variables that are still to be set before the bot has an account there."""
+        return [variable for variable, field in self.account_keys.items() if not getattr(self, field)]
+
+    @property
+    def ready(self) -> bool:
+        return not self.missing
+
 
 class XSettings(PlatformSettings):
     """X. Without all four keys there is none."""
+
+    account_keys: ClassVar[Mapping[str, str]] = {
+        f"MYNAH_X__{field.upper()}": field for field in ("api_key", "api_secret", "access_token", "access_secret")
+    }
 
     api_key: SecretStr = Field(SecretStr(""), description="The app's API key.")
     api_secret: SecretStr = Field(SecretStr(""), description="The app's API key secret.")
@@ -102,23 +123,22 @@ class XSettings(PlatformSettings):
         description="Attests X's written permission to train on what its API returns; its terms forbid it.",
     )
 
-    @property
-    def ready(self) -> bool:
-        keys = (self.api_key, self.api_secret, self.access_token, self.access_secret)
-        return all(key.get_secret_value() for key in keys)
-
 
 class BlueskySettings(PlatformSettings):
     """Bluesky. Without handle and app password the bot has no account there; reading needs none."""
+
+    account_keys: ClassVar[Mapping[str, str]] = {
+        "MYNAH_BLUESKY__HANDLE": "handle",
+        "MYNAH_BLUESKY__APP_PASSWORD": "app_password",
+    }
 
     handle: str = Field("", description="The bot's account, such as name.bsky.social.")
     app_password: SecretStr = Field(SecretStr(""), description="An app password of that account.")
     service: str = Field("https://bsky.social", description="The server that holds the account.")
     public_api: str = Field("https://public.api.bsky.app", description="Where public posts are read.")
-
-    @property
-    def ready(self) -> bool:
-        return bool(self.handle and self.app_password.get_secret_value())
+    languages: tuple[str, ...] = Field(
+        (), max_length=3, description='Languages of its posts, as a JSON list: ["en"]; empty says nothing of them.'
+    )
 
 
 class AutopostSettings(_Section):

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from bot.fronts.discord.backend import Backend
 from bot.fronts.discord.client import FrontClient
@@ -11,6 +12,18 @@ from data.settings import Settings
 from tests.discord_clients import Listener, running
 from tests.discord_fronts import open_backend, running_front
 from tests.discord_server import DiscordServer
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_at_first() -> None:
+    """A command that an earlier test ran in this process has set its logs up: less would be seen of them."""
+    structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def _no_env_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have set Mynah up in this folder: none of that is meant for them."""
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
 
 
 @pytest.fixture(name="server")

@@ -5,7 +5,7 @@ give `still_client(backend)` to `simcord.run`.
 """
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -15,9 +15,11 @@ from pydantic import SecretStr
 
 from bot.fronts.discord.backend import Backend
 from bot.fronts.discord.client import FrontClient, make_client
+from bot.fronts.discord.draft_cards import DraftCards
 from bot.fronts.discord.run_cards import RunCards
 from bot.imitator import Imitator
 from bot.metrics import Metrics
+from bot.platforms import Platform
 from bot.shelf import VoiceShelf
 from data.settings import DiscordSettings, Settings
 from data.store import Store, open_store
@@ -61,10 +63,12 @@ def settings_for(server: DiscordServer, home: Path, **discord: Any) -> Settings:
 
 
 @asynccontextmanager
-async def open_backend(settings: Settings, engine: Engine | None = None) -> AsyncIterator[Backend]:
+async def open_backend(
+    settings: Settings, engine: Engine | None = None, platforms: Mapping[str, Platform] | None = None
+) -> AsyncIterator[Backend]:
     """A backend over the settings' own store."""
     async with open_store(settings.database) as store, VoiceShelf(engine or BabblingEngine(), 10) as shelf:
-        yield Backend(settings, store, Imitator(shelf, store, settings), Metrics())
+        yield Backend(settings, store, Imitator(shelf, store, settings), Metrics(), platforms or {})
 
 
 async def add_voice(backend: Backend, *handles: str, key: str = "", posts: Sequence[str] = ()) -> Voice:
@@ -116,6 +120,7 @@ def still_client(backend: Backend) -> FrontClient:
     """A client for simcord, which waits for everything that wakes up within its patience."""
     client = make_client(backend)
     client.run_cards = RunCards(client, backend, poll=3600)
+    client.draft_cards = DraftCards(client, backend, poll=3600)
     return client
 
 

@@ -332,7 +332,13 @@ class TestPolicy:
 
 
 def test_every_table_that_a_receipt_may_name_has_words() -> None:
-    beside = {"trainers", "places", "interactions"}  # which name no person and no handle
+    beside = {
+        "trainers",
+        "places",
+        "interactions",
+        "reservations",
+        "charges",
+    }  # which name no person and no handle
     for table in metadata.tables.keys() - beside:
         assert table == "posts" or table == "voices" or counted({table: 1}) != [f"- {table}: 1"]
 

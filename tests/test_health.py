@@ -13,13 +13,15 @@ from structlog.testing import capture_logs
 from bot.fronts.discord.backend import Backend
 from bot.fronts.discord.client import FrontClient
 from bot.fronts.discord.connection import Connection
+from bot.fronts.social.watched import WatchedPlatform
 from bot.gates import Reason
-from bot.health import Health, health_server
+from bot.health import Front, Health, health_server
 from bot.metrics import Metrics
 from bot.shelf import VoiceShelf
 from data.settings import HealthSettings
-from data.store import RunWish
+from data.store import Charge, NewDraft, RunWish
 from tests.discord_fronts import BabblingEngine
+from tests.social_doubles import ScriptedPlatform
 
 
 def free_port() -> int:
@@ -29,10 +31,10 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def served(backend: Backend, connection: Connection) -> AsyncIterator[str]:
+async def served(backend: Backend, connection: Connection, **others: Front) -> AsyncIterator[str]:
     """The address of a health server over the backend's store."""
     shelf = VoiceShelf(BabblingEngine(), 10)
-    health = Health(backend.store, shelf, backend.metrics, {"discord": connection})
+    health = Health(backend.store, shelf, backend.metrics, {"discord": connection, **others})
     async with health_server(HealthSettings(port=free_port()), health) as address:
         yield address
 
@@ -59,6 +61,20 @@ async def test_ready_when_the_store_answers_and_discord_is_there(backend: Backen
         assert (await get(f"{address}/healthz"))[0] == 200
 
 
+async def test_every_front_has_to_be_there(backend: Backend, front: FrontClient) -> None:
+    connection = Connection()
+    connection.carried_by(front)
+    x, bluesky = (WatchedPlatform(ScriptedPlatform(name), backend.metrics) for name in ("x", "bluesky"))
+    await bluesky.account()
+    async with served(backend, connection, x=x, bluesky=bluesky) as address:
+        status, told = await get(f"{address}/readyz")
+        assert (status, told["parts"]) == (503, {"discord": True, "x": False, "bluesky": True, "store": True})
+        await x.account()
+        assert (await get(f"{address}/readyz"))[0] == 200
+        _, text = await get(f"{address}/metrics")
+        assert 'mynah_platform_connected{platform="x"} 1.0' in text.splitlines()
+
+
 async def test_a_store_that_does_not_answer_is_not_ready(
     backend: Backend, front: FrontClient, tmp_path: Path
 ) -> None:
@@ -78,6 +94,11 @@ async def test_a_store_that_does_not_answer_is_not_ready(
 async def test_the_figures_are_those_of_this_moment(backend: Backend) -> None:
     await backend.store.runs.enqueue(RunWish("key", ("keeper",), "builtin", {}, "test"))
     await backend.store.inbox.enter("discord:1", "discord:2", "discord:3")
+    await backend.store.drafts.enter(NewDraft("one", "x", "keeper"))
+    await backend.store.drafts.enter(NewDraft("two", "x", "keeper", reply_to="7"))
+    limits = {"day_limit": 10**6, "month_limit": 10**6}
+    await backend.store.ledger.reserve("x", "mentions", "post read", 500_000, **limits)
+    await backend.store.ledger.settle("x", "account", [Charge("user read", "1", 10_000)], writing=False)
     backend.metrics.replies.labels("discord").inc()
     backend.metrics.rejected = backend.imitator.rejected
     backend.imitator.rejected[Reason.LINK] += 3
@@ -94,6 +115,8 @@ async def test_the_figures_are_those_of_this_moment(backend: Backend) -> None:
         "mynah_voices_loaded 0.0",
         'mynah_replies_total{front="discord"} 1.0',
         'mynah_rejected_total{reason="link"} 3.0',
+        'mynah_drafts{state="due"} 2.0',
+        'mynah_spent_dollars{platform="x"} 0.51',
         'mynah_generate_seconds_bucket{le="0.5"} 1.0',
         "mynah_generate_seconds_count 1.0",
     ):

@@ -169,7 +169,7 @@ def test_too_many_long_posts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     "name", ["../../tweets.js", "/etc/tweets.js", "C:\\tweets.js", "data\\..\\..\\tweets.js", ".."]
 )
 def test_names_that_lead_out_of_the_zip(tmp_path: Path, name: str) -> None:
-    with refused(r"leads out of it; X makes no such archive"):
+    with refused(r"leads out of it; no platform makes such an archive"):
         read(archive_zip(tmp_path / "twitter.zip", PREFIX + b"[]", name))
 
 
@@ -374,3 +374,49 @@ def test_memory_stays_flat_over_a_large_file(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert count == 6_000
     assert peak < 4 << 20
+
+
+def within(seconds: float, work: Callable[[], object]) -> bool:
+    """Whether it takes no longer, in processor time: what is told apart here is a moment from minutes."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began < seconds
+
+
+def test_a_cut_post_of_spaces_beside_notes_takes_no_time(tmp_path: Path) -> None:
+    spaces = "The fog" + " " * 8_000 + "x"
+    write_x_archive(tmp_path, [tweet(spaces, number) for number in range(5)], notes=[note("The fog is here", 0)])
+    assert within(5, lambda: read(tmp_path))
+
+
+def test_many_notes_of_one_second_are_not_all_compared_with_all_posts(tmp_path: Path) -> None:
+    posts = [tweet(f"The fog {number} says {'so ' * 60}…", 1) for number in range(1_000)]
+    write_x_archive(
+        tmp_path, posts, notes=[note(f"The fog {number} was here {'so ' * 90}", 1) for number in range(1_000)]
+    )
+    assert within(5, lambda: read(tmp_path))
+
+
+def test_versions_of_edited_posts_are_held_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data.sources.x_archive._MAX_EDITED", 2_000)
+    edits = {"edit_info": {"initial": {"editTweetIds": ["1", "2"], "editableUntil": "x", "editsRemaining": "4"}}}
+    write_x_archive(tmp_path, [tweet("Fog " * 20, number, **edits) for number in range(20)])
+    with refused("more edited posts than one person writes"):
+        read(tmp_path)
+
+
+def test_rows_that_are_large_are_not_gathered_to_learn_their_author(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    write_json_lines(path, [{"text": "Fog " * 100_000, "username": "ada_example"} for _ in range(60)])
+    tracemalloc.start()
+    try:
+        next(read_posts(path, bounds=ImportSettings()).posts)
+        assert tracemalloc.get_traced_memory()[1] < 16e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_character_of_no_number_is_no_fault(tmp_path: Path) -> None:
+    number = f"&#{'9' * 4_400};"
+    write_x_archive(tmp_path, [tweet(f"The fog {number} is here…", 1)], notes=[note("The fog is here", 1)])
+    assert read(tmp_path)

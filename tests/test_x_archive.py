@@ -300,9 +300,7 @@ def test_posts_are_read_lazily(tmp_path: Path) -> None:
 def test_unknown_paths_and_formats(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no file or folder nowhere"):
         read(tmp_path / "nowhere")
-    with pytest.raises(
-        InputError, match=r"no format 'yaml'; use one of x-archive, x-archive-2012, json-lines, csv"
-    ):
+    with pytest.raises(InputError, match=r"no format 'yaml'; use one of x-archive, .*, json-lines, csv"):
         read(write_x_archive(tmp_path), format="yaml")
     with pytest.raises(InputError, match=r"holds no tweets\.js"):
         read(_zip_of(tmp_path / "photos.zip", "photo.jpg", b"\xff\xd8"), format="x-archive")

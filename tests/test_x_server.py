@@ -264,6 +264,25 @@ async def test_a_long_post_is_cut_and_noted(x: XServer, client: AsyncClient) -> 
     assert html.unescape(answer.data["note_tweet"]["text"]) == story
 
 
+async def test_an_edited_post_keeps_its_history(x: XServer, client: AsyncClient) -> None:
+    robin = x.add_account("robin")
+    first = x.post(robin, "Tpyo.")
+    last = x.world.edit(first, "Typo.")
+    answer = await client.get_users_tweets(robin.id)
+    assert [(post.id, post.text) for post in answer.data] == [(last.id, "Typo.")]
+    assert answer.data[0].edit_history_tweet_ids == [first.id, last.id]
+
+
+async def test_names_before_an_answer_are_not_its_authors_words(x: XServer, client: AsyncClient) -> None:
+    robin, wren = x.add_account("robin"), x.add_account("wren")
+    summons = x.mention(robin, "hello")
+    answer = x.post(wren, "Hi @mynah", reply_to=summons)
+    shown = (await client.get_tweet(answer.id, tweet_fields=["display_text_range"])).data
+    assert shown.text == "@robin @mynah Hi @mynah"
+    start, end = shown.data["display_text_range"]
+    assert shown.text[start:end] == "Hi @mynah"
+
+
 async def test_unknown_fields_and_parameters_are_refused(x: XServer, client: AsyncClient) -> None:
     with pytest.raises(tweepy.BadRequest, match=r"\[color\] is not one of"):
         await client.get_tweet(1, tweet_fields=["color"])

@@ -3,7 +3,9 @@ byte-level BPE tokenizer. For every test that needs something that speaks; what 
 """
 
 import json
+import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +14,7 @@ from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from data.samples import SAMPLES
 from trainer.prompt import END_OF_TEXT
 from trainer.recipe import Method, Recipe
 from trainer.voice import RECORD, Voice, VoiceRecord
@@ -51,18 +54,21 @@ def tiny_base(folder: Path, seed: int = 0, stored_as: StoredAs = "float32", voca
     return folder
 
 
-def tiny_tokenizer(folder: Path, vocabulary: int = VOCABULARY) -> Path:
-    """Write tokenizer.json with GPT-2's kind of byte-level BPE; `<|endoftext|>` is 0."""
+def tiny_tokenizer(folder: Path, vocabulary: int = VOCABULARY, words: Sequence[str] = ()) -> Path:
+    """Write tokenizer.json with GPT-2's kind of byte-level BPE; `<|endoftext|>` is 0.
+
+    It knows all bytes, or only what stands in `words`.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         special_tokens=[END_OF_TEXT],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        initial_alphabet=[] if words else pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_TEXTS * 20, trainer)
+    tokenizer.train_from_iterator(words or _TEXTS * 20, trainer)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder
@@ -72,6 +78,18 @@ def full_voice(folder: Path, handle: str = "keeper", seed: int = 0, stored_as: S
     """A voice that keeps its own weights."""
     tiny_base(folder, seed, stored_as)
     return _recorded(folder, handle, "full", folder)
+
+
+def speaking_voice(folder: Path, handle: str = "keeper") -> Voice:
+    """A voice with its own weights that puts pieces of words together and comes to an end: it passes the gates."""
+    voice = full_voice(folder, handle)
+    text = SAMPLES["lampkeeper_ode"].with_suffix(".txt").read_text(encoding="utf-8").lower()
+    tiny_tokenizer(folder, words=re.sub(r"[^a-z. \n]", "", text).splitlines())
+    model = GPT2LMHeadModel.from_pretrained(folder, dtype=torch.float32)
+    bias = model.transformer.ln_f.bias.data
+    model.transformer.wte.weight.data[0] += 5 * bias / bias.norm()  # the end of text, wherever it is
+    model.to(torch.float16).save_pretrained(folder)
+    return voice
 
 
 def lora_voice(folder: Path, base: Path, handle: str = "keeper", seed: int = 0, rank: int = 4) -> Voice:

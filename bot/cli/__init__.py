@@ -3,7 +3,7 @@
 import typer
 from pydantic import ValidationError
 
-from bot.cli import consent, corpora, fronts, operate, speak, voices
+from bot.cli import autopost, consent, corpora, fronts, operate, refresh, speak, spend, voices
 from bot.logs import start_logging
 from data.errors import InputError
 from data.settings import Settings
@@ -36,11 +36,12 @@ def load_settings() -> Settings:
         ) from None
     except ValueError:  # pydantic-settings names the section, not the variable
         raise InputError(
-            'MYNAH_GATES__BLOCK_LIST can\'t be read; write a JSON list, as in ["word", "two words"].'
+            "MYNAH_GATES__BLOCK_LIST, MYNAH_DISCORD__OPERATORS or MYNAH_BLUESKY__LANGUAGES can't be read; write a "
+            'JSON list, as in ["word", "two words"] or [80351110224678912].'
         ) from None
 
 
-for module in (corpora, consent, voices, speak, fronts, operate):
+for module in (corpora, refresh, consent, voices, speak, fronts, autopost, spend, operate):
     module.add_commands(app)
 
 __all__ = ["app", "load_settings"]

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from bot.cli.corpora import JsonOption
-from bot.cli.present import out, print_json, print_table, short_time
+from bot.cli.present import out, print_json, print_table, printable, short_time
 from bot.cli.session import with_store
 from bot.erasing import is_here
 from bot.erasing import opt_out as silence
@@ -113,11 +113,6 @@ def list_reports(context: typer.Context, as_json: JsonOption = False) -> None:
         out.print("Nothing was reported.")
     else:
         for row in rows:
-            reason = escape(_printable(row["reason"])) or "no reason given"
+            reason = escape(printable(row["reason"])) or "no reason given"
             out.print(f"[bold]{escape(row['voice'])}[/], {short_time(row['since'])}: {reason}")
-            out.print(f"  {_printable(row['text'])}", markup=False)
-
-
-def _printable(text: str) -> str:
-    """What people wrote, without what would move the cursor or change colours."""
-    return "".join(character if character.isprintable() else " " for character in text)
+            out.print(f"  {printable(row['text'])}", markup=False)

@@ -9,9 +9,12 @@ from rich.markup import escape
 
 from bot.cli.present import err, out, print_json, print_table, reading_bar
 from bot.cli.session import with_store
+from bot.cli.timelines import Source, import_timeline
 from bot.erasing import erase
+from bot.importing import OWN
 from data.collect import Collected, collect
 from data.corpus import Profile, check_size
+from data.errors import InputError
 from data.posts import normalise_handle
 from data.settings import Settings
 from data.sources import SOURCES
@@ -31,41 +34,55 @@ def add_commands(app: typer.Typer) -> None:
 
 def import_posts(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="An X archive (zip or folder), a JSONL or a CSV file.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH|@HANDLE",
+            help="An archive (X, Bluesky, Mastodon, Discord), JSONL or CSV; or with --from an account.",
+        ),
+    ],
+    origin: Annotated[
+        Source | None, typer.Option("--from", help="Read the account's timeline there, page by page.")
+    ] = None,
     handle: Annotated[str | None, typer.Option(help="Whose posts these are, where the file doesn't say.")] = None,
     profile: ProfileOption = "default",
-    source: Annotated[
+    file_format: Annotated[
         str | None, typer.Option("--format", help=f"Skip the detection: {', '.join(SOURCES)}.")
     ] = None,
     consent: Annotated[
         str, typer.Option(help="By whose word these posts may be learned from; kept with the corpus.")
-    ] = "the owner, who brought the file",
+    ] = "",
     may_publish: Annotated[
         bool, typer.Option("--may-publish", help="The owner lets a voice of these posts be published.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before money is spent.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Bring somebody's posts, with their consent. Importing again adds only what is new.
 
     Example: mynah import twitter-2026-11-01.zip
+
+    Example: mynah import @name.bsky.social --from bluesky
     """
-
-    async def work(settings: Settings, store: Store) -> Collected:
-        with reading_bar() as bar:
-            task = bar.add_task(f"Reading {escape(path.name)}", total=None)
-            return await collect(
-                store,
-                path,
-                bounds=settings.imports,
-                handle=handle,
-                source=source,
-                profile=profile,
-                consent=consent,
-                may_publish=may_publish,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
+    path = Path(source)
+    if origin is not None:
+        if not source.startswith("@"):
+            raise InputError(
+                f"--from reads an account, so give one as in @some_one; '{source}' is taken for a file, which "
+                "needs no --from."
             )
-
-    collected = with_store(context, work)
+        if handle is not None or file_format is not None:
+            raise InputError("--handle and --format are about files; an account read by --from has both already.")
+        collected = import_timeline(
+            context, source, origin, profile=profile, consent=consent, may_publish=may_publish, yes=yes
+        )
+    elif source.startswith("@") and not path.exists():
+        raise InputError(
+            f"Where does {source} post? Read it by `mynah import {source} --from x` or `--from bluesky`, or give "
+            "the path of a file."
+        )
+    else:
+        collected = _import_file(context, path, handle, file_format, profile, consent, may_publish)
     if as_json:
         print_json(collected.to_json())
     else:
@@ -75,6 +92,33 @@ def import_posts(
         err.print(f"[yellow]![/] {warning}")
     if not as_json:
         out.print(f"  → Train a voice with `mynah train {collected.corpus.handle}`.")
+
+
+def _import_file(
+    context: typer.Context,
+    path: Path,
+    handle: str | None,
+    file_format: str | None,
+    profile: Profile,
+    consent: str,
+    may_publish: bool,
+) -> Collected:
+    async def work(settings: Settings, store: Store) -> Collected:
+        with reading_bar() as bar:
+            task = bar.add_task(f"Reading {escape(path.name)}", total=None)
+            return await collect(
+                store,
+                path,
+                bounds=settings.imports,
+                handle=handle,
+                source=file_format,
+                profile=profile,
+                consent=consent or OWN,
+                may_publish=may_publish,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+
+    return with_store(context, work)
 
 
 def show_collected(collected: Collected) -> None:

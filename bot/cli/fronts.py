@@ -1,8 +1,10 @@
 """The bot as a service, and what Discord needs done once: `bot`, `discord sync`, `discord invite`."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
+import structlog
 import typer
 
 from bot.cli.present import out
@@ -11,12 +13,22 @@ from bot.cli.speak import open_shelf
 from bot.imitator import Imitator
 from bot.logs import log_to_stderr
 from bot.supervise import until_sigterm
-from data.errors import InputError
+from data.errors import InputError, MynahError
 from data.settings import Settings
 from data.store import Store
 
-NO_FRONT = "No front is set up; set MYNAH_DISCORD__TOKEN, as the README's part on Discord says."
+if TYPE_CHECKING:
+    from bot.fronts.discord.backend import Backend
+    from bot.fronts.discord.connection import Connection
 
+NO_FRONT = (
+    "No front is set up; set MYNAH_DISCORD__TOKEN, the four keys of MYNAH_X__ or handle and app password of "
+    "MYNAH_BLUESKY__, as the README says."
+)
+
+DISCORD = "Discord"
+
+log = structlog.get_logger()
 discord_app = typer.Typer(name="discord", help="Bring the bot to Discord.", no_args_is_help=True)
 
 
@@ -26,31 +38,85 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def has_front(settings: Settings) -> bool:
-    return bool(settings.discord.token.get_secret_value())
+    return bool(_front_names(settings))
+
+
+def _front_names(settings: Settings) -> list[str]:
+    """Those that are set up."""
+    ready = {
+        DISCORD: settings.discord.token.get_secret_value(),
+        "X": settings.x.ready,
+        "Bluesky": settings.bluesky.ready,
+    }
+    return [name for name, is_ready in ready.items() if is_ready]
 
 
 async def serve_fronts(settings: Settings, store: Store) -> None:
-    """Run every front that is set up, until cancelled. Raises InputError where one is turned away for good."""
-    # discord.py is nobody else's: the other commands start faster without it.
-    from bot.fronts.discord.backend import Backend
-    from bot.fronts.discord.connection import Connection, serve
-    from bot.health import Health, health_server
+    """Run every front that is set up, until cancelled.
+
+    Raises InputError where the only one there is turns the bot away for good.
+    """
+    # What fronts need is nobody else's: the other commands start faster without it.
+    from bot.fronts.social.serving import serve
+    from bot.fronts.social.watched import WatchedPlatform
+    from bot.governor import Governor
+    from bot.health import Front, Health, health_server
     from bot.metrics import Metrics
+    from bot.platforms.opening import open_platforms
+    from bot.refreshing import keep_fresh
 
     log_to_stderr()
-    metrics, connection = Metrics(), Connection()
-    async with open_shelf(settings) as shelf:
+    metrics, governor, names = Metrics(), Governor(store, settings), _front_names(settings)
+    async with open_shelf(settings) as shelf, open_platforms(settings, governor) as opened:
+        platforms = {name: WatchedPlatform(platform, metrics) for name, platform in opened.items()}
         imitator = Imitator(shelf, store, settings)
         metrics.rejected = imitator.rejected
-        health = Health(store, shelf, metrics, {"discord": connection})
-        async with health_server(settings.health, health) as address:
+        fronts: dict[str, Front] = {**platforms}
+        if DISCORD in names:
+            from bot.fronts.discord.connection import Connection
+
+            fronts["discord"] = connection = Connection()
+        async with health_server(settings.health, Health(store, shelf, metrics, fronts)) as address:
             where = f" Its health: {address}/readyz" if address else ""
-            out.print(f"Connecting to Discord; stop the bot with Ctrl-C or SIGTERM.{where}")
-            await serve(Backend(settings, store, imitator, metrics), on_client=connection.carried_by)
+            out.print(f"Connecting to {', '.join(names)}; stop the bot with Ctrl-C or SIGTERM.{where}")
+            works = [keep_fresh(store, settings, {**platforms}, governor)]
+            if platforms:
+                works.append(serve(platforms, settings, store, imitator, governor))
+            if DISCORD in names:
+                from bot.fronts.discord.backend import Backend
+
+                backend = Backend(settings, store, imitator, metrics, {**platforms})
+                works.append(_serve_discord(backend, connection, alone=not platforms))
+            await _side_by_side(works)
+
+
+async def _serve_discord(backend: "Backend", connection: "Connection", *, alone: bool) -> None:
+    """Raises InputError where Discord turns the bot away for good, and there is nothing else it could serve."""
+    from bot.fronts.discord.connection import serve
+
+    try:
+        await serve(backend, on_client=connection.carried_by)
+    except InputError as error:
+        if alone:
+            raise
+        log.error("without Discord from now on", why=str(error))
+
+
+async def _side_by_side(works: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Until all have ended; one that fails ends the others."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
+    except ExceptionGroup as failures:
+        for failure in failures.exceptions:
+            if isinstance(failure, MynahError):  # a sentence for the operator
+                raise failure from None
+        raise
 
 
 def bot(context: typer.Context) -> None:
-    """Run the fronts that are set up: Discord, where MYNAH_DISCORD__TOKEN is set. A trainer runs beside it.
+    """Run the fronts that are set up: Discord, X, Bluesky. A trainer runs beside it.
 
     Example: mynah bot
     """

@@ -56,7 +56,7 @@ def trainer(
 
 
 def run(context: typer.Context) -> None:
-    """Bot and trainer together: a trainer is kept running beside Discord, or without a token the terminal chat.
+    """Bot and trainer together: a trainer is kept running beside the fronts, or without any the terminal chat.
 
     Example: mynah run
     """
@@ -124,13 +124,16 @@ def doctor(
     expect_trainer: Annotated[
         bool, typer.Option("--expect-trainer", help="Fail where no trainer is running.")
     ] = False,
+    sign_in: Annotated[
+        bool, typer.Option("--sign-in", help="Also try the keys of X and Bluesky; X charges $0.01 for that.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Test everything a set-up needs, and say what to do about each finding.
 
     Example: mynah doctor
     """
-    findings = asyncio.run(examine(context.obj, quick=quick, expect_trainer=expect_trainer))
+    findings = asyncio.run(examine(context.obj, quick=quick, expect_trainer=expect_trainer, sign_in=sign_in))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

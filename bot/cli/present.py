@@ -51,6 +51,11 @@ def short_time(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
+def printable(text: str) -> str:
+    """What people wrote, without what would move the cursor or change colours."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Figures to the right, words to the left."""
     rows = [list(row) for row in rows]

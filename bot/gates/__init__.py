@@ -5,7 +5,7 @@ sentence, asks `Gates.check` about each, and counts every rejection by its reaso
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from bot.gates.blocked import BlockList
@@ -16,7 +16,9 @@ from bot.gates.reason import Reason
 from bot.gates.shape import is_empty, is_repeating, trim
 from data.likeness import normalise
 
-__all__ = ["BlockList", "Candidate", "Gates", "Reason", "judge", "speak_mentions", "trim"]
+__all__ = ["BlockList", "Candidate", "Check", "Gates", "Reason", "judge", "speak_mentions", "trim"]
+
+Check = Callable[[str], Reason | None]  # why a text may not be said, for a reason of the occasion's own
 
 _COPIES: dict[Copying, Reason] = {
     "exact": Reason.COPY_EXACT,
@@ -38,13 +40,14 @@ class Candidate:
 class Gates:
     """What one voice may say: its training posts must not be copied, and nothing on a block list is said."""
 
-    def __init__(self, copies: CopyIndex, *block_lists: BlockList) -> None:
+    def __init__(self, copies: CopyIndex, *block_lists: BlockList, further: Check | None = None) -> None:
         self._copies = copies
         self._block_lists = block_lists
+        self._further = further
 
-    def and_block(self, *block_lists: BlockList) -> "Gates":
+    def and_block(self, *block_lists: BlockList, further: Check | None = None) -> "Gates":
         """These gates with what else may not be said in one place."""
-        return Gates(self._copies, *self._block_lists, *block_lists)
+        return Gates(self._copies, *self._block_lists, *block_lists, further=further)
 
     def check(self, text: str, finished: bool = True, opening: str = "") -> Reason | None:
         """The reason why `text`, exactly as it would be sent, may not be said; None if it may."""
@@ -58,8 +61,9 @@ class Gates:
             return Reason.REPEATING
         if any(block_list.blocks(text) for block_list in self._block_lists):
             return Reason.BLOCKED
-        copying = self._copies.copied(text, opening)
-        return _COPIES[copying] if copying else None
+        if copying := self._copies.copied(text, opening):
+            return _COPIES[copying]
+        return self._further(text) if self._further else None
 
 
 def judge(candidates: Iterable[Candidate], gates: Gates) -> tuple[list[Candidate], Counter[Reason]]:

@@ -17,3 +17,5 @@ class Reason(StrEnum):
     COPY_EXACT = "copy_exact"
     COPY_RUN = "copy_run"  # eight words in a row of a training post
     COPY_NEAR = "copy_near"
+    TOO_LONG = "too_long"  # for the platform, its label counted in
+    SAID_BEFORE = "said_before"  # the same or nearly the same stands on the platform, or waits to

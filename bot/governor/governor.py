@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import structlog
 
 from bot.governor.prices import Kind, Prices
 from data.errors import RefusedError
+from data.posts import PLATFORMS
 from data.settings import Settings
 from data.store import Charge, OverBudgetError, Store
-from data.store.ledger import MICRO, today
+from data.store.ledger import MICRO, Reserved, today
 
 WARNINGS = (50, 80, 100)  # per cent of the month's budget
 
@@ -39,6 +39,7 @@ class Receipt:
 
     outlay: Outlay
     prices: Prices
+    day: str = ""  # on which the money was set aside; empty for a call of the past
     charges: list[Charge] = field(default_factory=list)
     free: bool = False
 
@@ -72,18 +73,19 @@ class Governor:
     async def call(self, outlay: Outlay) -> AsyncIterator[Receipt]:
         """Around a call: its highest price is set aside before, and what it came to is booked after.
 
-        Where the block raises, and did not say that nothing is charged, what was set aside stays so: asking the
-        same question again the same day, or `settle`, clears it. Raises DryRunError, and RefusedError where the
+        Where the block raises, and did not say that nothing is charged, what was set aside stays so, as it does
+        for a question that was asked before and not heard: an answer to it on the same day, or `settle`, clears
+        it. Raises DryRunError, and RefusedError where the
         budget is not enough.
         """
         if outlay.writing:
             self.refuse_dry_run(f"the {outlay.kind} on {outlay.platform}")
-        await self._reserve(outlay)
-        receipt = Receipt(outlay, self.prices)
+        reserved = await self._reserve(outlay)
+        receipt = Receipt(outlay, self.prices, reserved.day)
         try:
             yield receipt
         except BaseException:
-            if receipt.free:
+            if receipt.free and not reserved.again:
                 await self.settle(receipt)
             raise
         await self.settle(receipt)
@@ -95,8 +97,13 @@ class Governor:
     async def settle(self, receipt: Receipt) -> None:
         """Book what a call came to in the place of what was set aside; nothing, where it did not happen."""
         outlay = receipt.outlay
-        await self._store.ledger.settle(outlay.platform, outlay.purpose, receipt.charges, writing=outlay.writing)
-        await self._warn()
+        new = await self._store.ledger.settle(
+            outlay.platform, outlay.purpose, receipt.charges, writing=outlay.writing, day=receipt.day
+        )
+        if new > self._most(outlay):
+            log.warning("a call cost more than was set aside", purpose=outlay.purpose, dollars=new / MICRO)
+        if new:
+            await self._warn()
 
     async def left(self) -> float:
         """Dollars that may still be spent now: the smaller rest of day and month."""
@@ -106,11 +113,13 @@ class Governor:
         of_month = self._settings.month_dollars - await ledger.spent(day[:7]) / MICRO
         return max(0.0, min(of_day, of_month))
 
-    async def _reserve(self, outlay: Outlay) -> None:
-        most = outlay.most * self.prices.microdollars(outlay.platform, outlay.kind)
-        limits = self._settings
+    def _most(self, outlay: Outlay) -> int:
+        return outlay.most * self.prices.microdollars(outlay.platform, outlay.kind)
+
+    async def _reserve(self, outlay: Outlay) -> Reserved:
+        limits, most = self._settings, self._most(outlay)
         try:
-            await self._store.ledger.reserve(
+            return await self._store.ledger.reserve(
                 outlay.platform,
                 outlay.purpose,
                 outlay.kind,
@@ -119,21 +128,19 @@ class Governor:
                 month_limit=round(limits.month_dollars * MICRO),
             )
         except OverBudgetError as error:
+            if error.limit == "month":
+                await self._warn(used_up=True)
             raise RefusedError(
-                f"A {outlay.kind} on {outlay.platform} may cost ${most / MICRO:.3f} and ${error.left / MICRO:.3f} "
-                f"are left of the {error.limit}'s budget; raise MYNAH_SPENDING__{error.limit.upper()}_DOLLARS or "
-                f"wait for the next {error.limit}."
+                f"This may cost ${most / MICRO:.3f} ({outlay.kind} on {PLATFORMS[outlay.platform]}) and the "
+                f"{error.limit}'s budget has ${error.left / MICRO:.3f} left; raise "
+                f"MYNAH_SPENDING__{error.limit.upper()}_DOLLARS, or wait for the next {error.limit}."
             ) from None
 
-    async def _warn(self) -> None:
-        """Once a month for each threshold, restarts included."""
-        limit = self._settings.month_dollars
-        month = datetime.now(UTC).strftime("%Y-%m")
-        spent = await self._store.ledger.spent(month) / MICRO
-        reached = max((share for share in WARNINGS if limit and spent >= limit * share / 100), default=0)
-        if not reached:
-            return
-        told = await self._store.standing.cursor("budget warning")
-        if told != [month, reached] and not (isinstance(told, list) and told[0] == month and told[1] > reached):
-            await self._store.standing.move("budget warning", [month, reached])
-            log.warning("the month's budget is used up to a threshold", percent=reached, dollars=round(spent, 2))
+    async def _warn(self, *, used_up: bool = False) -> None:
+        """Log each threshold once a month, whichever process reaches it. `used_up`: a call was refused."""
+        month = today()[:7]
+        limit = round(self._settings.month_dollars * MICRO)
+        spent = await self._store.ledger.spent(month)
+        reached = max((share for share in WARNINGS if used_up or 100 * spent >= share * limit), default=0)
+        if reached and await self._store.standing.advance("budget warning", [month, reached]):
+            log.warning("so much of the month's budget is used up", percent=reached, dollars=spent / MICRO)

@@ -13,6 +13,7 @@ from data.store.ledger import MICRO
 
 Kind = Literal["post read", "user read", "owned read", "post", "post with a link", "summoned reply"]
 
+MOST = 1_000.0  # dollars for one call: beyond it a price is a slip, and so is what is no number
 BUILTIN = Path(__file__).parent / "prices.toml"
 
 
@@ -34,9 +35,9 @@ class Prices:
             dollars[platform] = {}
             for kind in get_args(Kind):
                 price = prices.get(kind) if isinstance(prices, dict) else None
-                if not isinstance(price, int | float) or isinstance(price, bool) or price < 0:
+                if not isinstance(price, int | float) or isinstance(price, bool) or not 0 <= price <= MOST:
                     raise InputError(
-                        f"'{path}' names no price for \"{kind}\" under [{platform}]; write it in dollars, as in "
+                        f"'{path}' gives no price for \"{kind}\" under [{platform}]; write it in dollars, as in "
                         f"{BUILTIN}."
                     )
                 dollars[platform][kind] = price

@@ -4,7 +4,7 @@ Every call passes the governor (dry run, budget) and the platform's rate limits.
 the errors below, which say whether something may have happened; `str(error)` is a sentence for the operator.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -53,9 +53,10 @@ class Account:
 
 @dataclass(frozen=True)
 class Summons:
-    """A post by somebody else that names the bot's account in words of its own."""
+    """A post by somebody else that names the bot's account in words of its own, or directly answers its post."""
 
     id: str
+    original: str  # the id of its first version, whatever was edited since; `id` itself where nothing was
     author: str  # the id of who wrote it
     text: str  # as people read it: nothing escaped, links in full, the bot's own name taken out
     thread: str  # the id of the conversation
@@ -64,7 +65,7 @@ class Summons:
 
 @dataclass(frozen=True)
 class Heard:
-    """Everything that named the account after a position, oldest first, and the position to go on from."""
+    """All that named or answered the account after a position, oldest first, and the position to go on from."""
 
     summons: tuple[Summons, ...]
     position: str  # the one that was given where there is nothing new
@@ -97,6 +98,10 @@ class Platform(Protocol):
         """As the platform counts."""
         ...
 
+    def links(self, text: str) -> bool:
+        """Whether the platform makes a link of something in it, be it only "tell.me"."""
+        ...
+
     async def account(self) -> Account:
         """The bot's own, asked for once. Raises PlatformError, with what to do where the keys are not accepted."""
         ...
@@ -115,7 +120,7 @@ class Platform(Protocol):
         ...
 
     async def heard(self, position: str) -> Heard:
-        """What named the account after a position; with an empty one no summons, but where to begin."""
+        """Who named or answered the account after a position; with an empty one nobody, but where to begin."""
         ...
 
     async def look_up(self, handle: str) -> Account:
@@ -133,13 +138,3 @@ class Platform(Protocol):
         `older_than` the last post of the page before costs nothing twice.
         """
         ...
-
-
-class Front(Protocol):
-    """Something that is connected, or not, and says so to health checks."""
-
-    @property
-    def connected(self) -> bool: ...
-
-
-Platforms = Sequence[Platform]

@@ -6,10 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from data.errors import InputError
-from data.posts import Post, normalise_handle
+from data.posts import Post, normalise_handle, storable
 from data.settings import ImportSettings
+from data.sources.bluesky_car import BlueskyCar
+from data.sources.discord_export import DiscordExport
+from data.sources.discord_package import DiscordPackage
 from data.sources.grailbird import Grailbird
 from data.sources.json_lines import JsonLines
+from data.sources.mastodon import Mastodon
 from data.sources.reading import Reading, Source
 from data.sources.tables import Tables
 from data.sources.tree import Tree
@@ -21,6 +25,10 @@ __all__ = ["SOURCES", "Reading", "Source", "read_posts"]
 SOURCES: dict[str, Source] = {
     "x-archive": XArchive(),
     "x-archive-2012": Grailbird(),
+    "bluesky-car": BlueskyCar(),
+    "mastodon": Mastodon(),
+    "discord-package": DiscordPackage(),
+    "discord-export": DiscordExport(),
     "json-lines": JsonLines(),
     "csv": Tables(),
 }
@@ -34,7 +42,7 @@ def read_posts(
     bounds: ImportSettings,
     progress: Callable[[int, int], None] | None = None,
 ) -> Reading:
-    """Open a folder, zip or file of posts. The posts are read while `Reading.posts` is iterated, each id once.
+    """Open a folder, zip, tar or file. The posts are read while `Reading.posts` is iterated, each id once.
 
     `format` is a key of SOURCES and overrides detection; `progress` is called with bytes read and bytes in all.
     Raises NotFoundError where there is nothing at `path`, and InputError, here or while iterating, where it can't
@@ -72,8 +80,8 @@ def _why_unknown(tree: Tree, head: bytes) -> str:
     if any(name.endswith(".zip") and name != tree.single for name in tree.names):
         return f"{tree.label} holds zips among other things; unpack them first, or give one of them."
     return (
-        f"{tree.label} is nothing Mynah can read posts from; give an archive downloaded from X, or one JSON or "
-        "CSV file with a column 'text'."
+        f"{tree.label} is nothing Mynah can read posts from; give an archive downloaded from X, Bluesky, Mastodon "
+        "or Discord, or one JSON or CSV file with a column 'text'."
     )
 
 
@@ -91,5 +99,5 @@ def _checked(reading: Reading, bounds: ImportSettings) -> Iterator[Post]:
                     "raise MYNAH_IMPORTS__MAX_POSTS."
                 )
             seen.add(post.id)
-            text = post.text.encode("utf-8", "ignore").decode().replace("\0", "")
+            text = storable(post.text)
             yield post if text == post.text else replace(post, text=text)

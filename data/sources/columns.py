@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from data.errors import InputError
-from data.posts import Post, PostKind, normalise_handle
+from data.posts import Post, PostKind, language_code, normalise_handle
 from data.sources.json_stream import as_object
 from data.sources.times import time_of
 from data.sources.x_tweets import digits
@@ -31,7 +31,6 @@ _REPLY_COLUMNS = (
 )
 
 _RETWEET = re.compile(r"RT @\w{1,20}:")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]{2,4})?")
 _NOTHING = {"", "0", "f", "false", "no", "none", "null", "nan", "[]", "{}"}
 # A number that went through a float: 7.84609E+17, 1096442292527874000.0
 _FLOAT = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+|[0-9]{16,}\.0*")
@@ -41,10 +40,14 @@ _BYTES = re.compile(
 )
 
 
-@lru_cache(maxsize=4096)
 def plain(name: str) -> str:
     """A column's name in lower case without anything but letters and digits."""
-    return re.sub(r"[\W_]", "", name[:100]).lower()
+    return _plain(name[:100])  # the cache keeps what it is asked for
+
+
+@lru_cache(maxsize=4096)
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
 
 
 def text_of(row: Row) -> str | None:
@@ -84,7 +87,6 @@ def post_from_row(row: Row, text: str, handle: str) -> Post:
     """The post of a row. Raises InputError where its id went through a spreadsheet or a float and was rounded."""
     stated = next((row[column] for column in _TIME_COLUMNS if _is_something(row.get(column))), None)
     post_id = _id_of(row) or hashlib.sha256(f"{stated}\n{text}".encode("utf-8", "replace")).hexdigest()[:16]
-    language = row.get("lang") or row.get("language")
     return Post(
         id=post_id,
         handle=handle,
@@ -92,7 +94,7 @@ def post_from_row(row: Row, text: str, handle: str) -> Post:
         created_at=time_of(post_id, stated),
         kind=_kind(row, text),
         reply_to_id=next((parent for column in _PARENT_COLUMNS if (parent := digits(row.get(column)))), None),
-        lang=language if isinstance(language, str) and _LANGUAGE.fullmatch(language) else None,
+        lang=language_code(row.get("lang") or row.get("language")),
     )
 
 

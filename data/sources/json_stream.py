@@ -32,40 +32,81 @@ def as_object(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def entries(stream: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
+def entries(stream: BinaryIO, name: str, under: str | None = None) -> Iterator[dict[str, Any]]:
     """The objects of the list in `stream`, or the objects themselves where no list is around them (JSON lines).
 
-    A JavaScript assignment before and a semicolon after are cut. The stream is read to its end and closed.
-    Raises InputError, with `name` in it, for anything that is not such JSON in UTF-8, is cut off, nested deeply,
-    or has an entry that is no object or is above MAX_ENTRY.
+    `under` is the list's key where one object is around it. A JavaScript assignment before and a semicolon after
+    are cut. The stream is read to its end and closed. Raises InputError, with `name` in it, for what isn't such
+    JSON in UTF-8, is cut off, nested deeply, or has an entry that is no object or is above MAX_ENTRY.
     """
     with stream:
-        window = _Window(stream, name)
-        window.skip(_ASSIGNMENT)
-        if not window.next():
-            raise InputError(f"{name} is empty.")
-        if window.next() not in "[{":
-            raise InputError(f"{name} does not begin as JSON does; give the file as it was downloaded.")
-        yield from _elements(window) if window.next() == "[" else _lines(window)
+        window = _opened(stream, name)
+        if under is not None:
+            for key in _keys(window):
+                if key == under:
+                    yield from _elements(window)
+                else:
+                    window.take_value()
+        elif window.next() == "[":
+            window.closing = "]"
+            yield from _elements(window)
+        else:
+            while window.next():
+                yield window.take_object()
+        if window.next() == ";":
+            window.take(";")
+        if window.next():
+            raise window.refusal()
 
 
-def _lines(window: "_Window") -> Iterator[dict[str, Any]]:
-    while window.next():
-        yield window.take_object()
+def some_values(stream: BinaryIO, name: str, *keys: str) -> dict[str, Any]:
+    """The values of these keys of the one object in `stream`, of which no more is read than it takes to find them.
+
+    Raises InputError as `entries` does.
+    """
+    found: dict[str, Any] = {}
+    with stream:
+        window = _opened(stream, name)
+        for key in _keys(window):
+            value = window.take_value()
+            if key in keys:
+                found[key] = value
+            if len(found) == len(keys):
+                break
+    return found
+
+
+def _opened(stream: BinaryIO, name: str) -> "_Window":
+    window = _Window(stream, name)
+    window.skip(_ASSIGNMENT)
+    if not window.next():
+        raise InputError(f"{name} is empty.")
+    if window.next() not in "[{":
+        raise InputError(f"{name} does not begin as JSON does; give the file as it was downloaded.")
+    return window
+
+
+def _keys(window: "_Window") -> Iterator[str]:
+    """The keys of an object; whoever gets one takes its value before asking for the next."""
+    window.take("{")
+    while window.next() != "}":
+        key = window.take_value()
+        if not isinstance(key, str):
+            raise window.refusal()
+        window.take(":")
+        yield key
+        if window.next() != "}":
+            window.take(",")
+    window.take("}")
 
 
 def _elements(window: "_Window") -> Iterator[dict[str, Any]]:
-    window.closing = "]"
     window.take("[")
     while window.next() != "]":
         yield window.take_object()
         if window.next() != "]":
             window.take(",")
     window.take("]")
-    if window.next() == ";":
-        window.take(";")
-    if window.next():
-        raise window.refusal()
 
 
 def small_object(stream: BinaryIO, name: str) -> dict[str, Any]:
@@ -112,7 +153,15 @@ class _Window:
 
     def take_object(self) -> dict[str, Any]:
         """Decode one JSON object and pass over it."""
-        while self._text.startswith("{", self._at):
+        if self.next() != "{":
+            raise self.refusal()
+        value = as_object(self.take_value())
+        self._objects += 1
+        return value
+
+    def take_value(self) -> Any:
+        """Decode one JSON value of any kind and pass over it."""
+        while self.next():
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
             except RecursionError:
@@ -123,9 +172,9 @@ class _Window:
                 if self._ended or len(self._text) - self._at > MAX_ENTRY:
                     raise self.refusal() from None
             else:
-                self._at = end
-                self._objects += 1
-                return as_object(value)
+                if end < len(self._text) or self._ended:  # what ends at the window's edge may be half a number
+                    self._at = end
+                    return value
             self._read_more()
         raise self.refusal()
 

@@ -1,4 +1,4 @@
-"""Finding the files that may hold posts in a folder, a zip or beside a single file, without reading any of them.
+"""Finding the files that may hold posts: in a folder, zip or tar, or beside a single file, without reading any.
 
 Whoever made the files is not trusted: names that lead elsewhere, links and oversized directories are refused here.
 """
@@ -7,22 +7,27 @@ import os
 import re
 import stat
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from data.errors import InputError, NotFoundError
+from data.sources.tars import Tar, is_tar
 
-_SUFFIXES = (".js", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".zip")
-# What lies beside a lone tweets.js or 2013_06.js and says whose it is; nothing else beside a file is looked at.
-_BESIDE = ("account.js", "screen-name-change.js", "note-tweet.js", "user_details.js")
+_SUFFIXES = (".js", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".car", ".zip")
+# What lies beside a lone tweets.js, 2013_06.js or outbox.json and says whose it is; all else is left alone.
+_BESIDE = ("account.js", "screen-name-change.js", "note-tweet.js", "user_details.js", "actor.json")
+_NOT_ENTERED = {"assets", "media_attachments", "__MACOSX"}
 _MAX_ENTRIES = 250_000  # files looked at in a folder; media and viewer folders are not entered
 _MAX_DEPTH = 6  # twitter-2016/twitter-2016/data/js/tweets/2013_06.js
 _MAX_DIRECTORY_BYTES = 32 << 20  # of a zip's list of contents: about 300,000 files, 200 MB in memory
+_MAX_NAMES = 32 << 20  # bytes that the names in a tar take in memory
 # Everything zipfile and its decompressor raise on damaged input; RuntimeError includes NotImplementedError.
 DAMAGE = (
     zipfile.BadZipFile,
@@ -47,10 +52,11 @@ class Member:
     open: Callable[[], IO[bytes]]
 
 
-def find_members(path: Path, resources: ExitStack) -> dict[str, Member]:
+def find_members(path: Path, resources: ExitStack, max_ratio: int) -> dict[str, Member]:
     """The files under `path` that have a known suffix, by name; a single file comes first, whatever its suffix.
 
-    A folder that holds nothing but zips is read as the parts of one archive. `resources` closes what stays open.
+    A folder that holds nothing but zips is read as the parts of one archive. `resources` closes what stays open;
+    a tar that unpacks to more than `max_ratio` times its size is refused.
     Raises NotFoundError where there is nothing, InputError where it can't be read or tries to trick the reader.
     """
     try:
@@ -64,9 +70,16 @@ def find_members(path: Path, resources: ExitStack) -> dict[str, Member]:
             raise NotFoundError(f"There is no file or folder {shown(path)}.")
         if not path.is_file():
             raise InputError(f"{shown(path)} is neither a file nor a folder.")
-        return _in_zip(path, "", resources) if is_zip(path) else _beside_file(path)
+        if is_zip(path):
+            return _in_zip(path, "", resources)
+        return _in_tar(path, max_ratio) if is_tar(path) else _beside_file(path)
     except OSError as error:
         raise InputError(f"{shown(path)} can't be read: {error.strerror or 'the disk failed'}.") from None
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a file holds others, as zips and tars do, be it whole or not."""
+    return is_zip(path) or is_tar(path)
 
 
 def is_zip(path: Path) -> bool:
@@ -124,7 +137,7 @@ def _refusal(name: str) -> Callable[[], IO[bytes]]:
 
 
 def _is_worth_entering(name: str) -> bool:
-    return not (name.startswith(".") or name.endswith("_media") or name in {"assets", "__MACOSX"})
+    return not (name.startswith(".") or name.endswith("_media") or name in _NOT_ENTERED)
 
 
 def _is_worth_listing(name: str) -> bool:
@@ -133,7 +146,7 @@ def _is_worth_listing(name: str) -> bool:
 
 def _in_zip(path: Path, prefix: str, resources: ExitStack) -> dict[str, Member]:
     if _directory_bytes(path) > _MAX_DIRECTORY_BYTES:
-        raise InputError(f"{shown(path)} lists far more files than an archive of posts has; unpack it first.")
+        raise _too_many_files(path)
     try:
         archive = resources.enter_context(zipfile.ZipFile(path))
     except DAMAGE:
@@ -141,20 +154,47 @@ def _in_zip(path: Path, prefix: str, resources: ExitStack) -> dict[str, Member]:
     whole = path.stat().st_size
     members = {}
     for entry in archive.infolist():
-        name = entry.filename.replace("\\", "/")
-        *folders, last = name.split("/")
-        is_link = stat.S_ISLNK(entry.external_attr >> 16)
-        if is_link or name.startswith("/") or re.match("[A-Za-z]:", name) or ".." in folders or last == "..":
-            raise InputError(
-                f"{shown(path)} holds {ascii(name)[:80]}, which leads out of it; X makes no such archive."
-            )
-        if name.isprintable() and _is_worth_listing(last) and all(map(_is_worth_entering, folders)):
+        if name := _safe_name(path, entry.filename, is_link=stat.S_ISLNK(entry.external_attr >> 16)):
             # What the directory says a member takes can't be more than the whole zip.
             packed = min(entry.compress_size, whole)
             members[prefix + name] = Member(
                 prefix + name, entry.file_size, packed, _unpacking(archive, entry, path)
             )
     return members
+
+
+def _in_tar(path: Path, max_ratio: int) -> dict[str, Member]:
+    tar = Tar(path, shown(path), max_ratio)
+    members: dict[str, Member] = {}
+    taken = 0
+    try:
+        for entry in tar.entries():
+            if name := _safe_name(path, entry.name.removeprefix("./"), is_link=entry.is_link):
+                taken += sys.getsizeof(name)
+                if taken > _MAX_NAMES:
+                    raise _too_many_files(path)
+                members[name] = Member(name, entry.size, None, partial(tar.open, entry))
+    except DAMAGE:
+        raise InputError(
+            f"{shown(path)} is a damaged or cut-off tar archive, or none; download it again, or unpack it first."
+        ) from None
+    return members
+
+
+def _too_many_files(path: Path) -> InputError:
+    return InputError(f"{shown(path)} lists far more files than an archive of posts has; unpack it first.")
+
+
+def _safe_name(path: Path, name: str, *, is_link: bool) -> str | None:
+    """The name of a file in an archive where it is worth listing. Raises InputError where it leads elsewhere."""
+    name = name.replace("\\", "/")
+    *folders, last = name.split("/")
+    if is_link or name.startswith("/") or re.match("[A-Za-z]:", name) or ".." in folders or last == "..":
+        raise InputError(
+            f"{shown(path)} holds {ascii(name)[:80]}, which leads out of it; no platform makes such an archive."
+        )
+    is_wanted = name.isprintable() and _is_worth_listing(last) and all(map(_is_worth_entering, folders))
+    return name if is_wanted else None
 
 
 def _unpacking(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> Callable[[], IO[bytes]]:

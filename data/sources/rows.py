@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain
 from pathlib import PurePosixPath
 
 from data.errors import InputError
@@ -13,6 +13,7 @@ from data.sources.reading import Reading
 from data.sources.tree import Tree
 
 _HEAD = 100  # rows looked at to learn whose posts these are
+_HEAD_BYTES = 2 << 20  # or fewer rows, where they are this large together: in memory they take far more
 # File names that people give to anything; they name nobody.
 _NOBODY = {"tweets", "tweet", "posts", "data", "export", "output", "archive", "timeline", "result", "results"}
 # UTF-8 read as Windows-1252, as Mac Roman, and as Excel for Mac does it (“ … ” become ‰ÛÏ, äó_).
@@ -27,7 +28,7 @@ def read_rows(rows: Iterator[Row], tree: Tree, name: str, wanted: str | None, so
     The handle is `wanted`, or the only author in the first 100 rows, or the file's name (NASA.jsonl -> nasa).
     Raises InputError where there are no rows, no text in them, or several authors to choose from.
     """
-    head = list(islice(rows, _HEAD))
+    head = _head(rows, tree)
     if not head:
         raise InputError(f"{name} holds no rows.")
     if not any(text_of(row) for row in head):
@@ -37,6 +38,16 @@ def read_rows(rows: Iterator[Row], tree: Tree, name: str, wanted: str | None, so
     handle = wanted or _handle(authors, name, tree)
     skipped: Counter[str] = Counter()
     return Reading(handle, source, _posts(chain(head, rows), name, handle, skipped), tree, skipped)
+
+
+def _head(rows: Iterator[Row], tree: Tree) -> list[Row]:
+    head: list[Row] = []
+    start = tree.done
+    for row in rows:
+        head.append(row)
+        if len(head) == _HEAD or tree.done - start > _HEAD_BYTES:
+            break
+    return head
 
 
 def _handle(authors: list[str], name: str, tree: Tree) -> str:

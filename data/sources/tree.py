@@ -1,4 +1,4 @@
-"""A folder, a zip or a single file, seen as names and bounded streams: only what is asked for is opened and read.
+"""A folder, zip, tar or single file, seen as names and bounded streams: only what is asked for is opened and read.
 
 Sizes are checked while reading, because what a zip's directory claims can be a lie.
 """
@@ -13,7 +13,7 @@ from typing import IO, BinaryIO
 
 from data.errors import InputError
 from data.settings import ImportSettings
-from data.sources.members import DAMAGE, Member, find_members, is_zip, shown
+from data.sources.members import DAMAGE, Member, find_members, is_packed, shown
 
 _HEAD = 1 << 14  # bytes: more than any prefix or row of column names
 _STEP = 1 << 18  # bytes read at once
@@ -21,7 +21,7 @@ _FREE = 1 << 20  # bytes a member may unpack to before its ratio counts: tiny fi
 
 
 class Tree:
-    """Close it, or use it as a context manager. What `open` gives is counted and hashed; `head` is neither."""
+    """Close it, or use it as a context manager. What `open` gives is counted and hashed; `head` and `peek` not."""
 
     def __init__(self, path: Path, bounds: ImportSettings) -> None:
         """Raises NotFoundError and InputError as `find_members` does."""
@@ -33,12 +33,12 @@ class Tree:
         self._hash = hashlib.sha256()
         self._resources = ExitStack()
         try:
-            self._members = find_members(path, self._resources)
+            self._members = find_members(path, self._resources, bounds.max_ratio)
         except BaseException:
             self.close()
             raise
-        # The file's name where it is a single file, and not a zip or a folder.
-        self.single = next(iter(self._members)) if path.is_file() and not is_zip(path) else None
+        # The file's name where it is a single file, and not a zip, a tar or a folder.
+        self.single = next(iter(self._members)) if path.is_file() and not is_packed(path) else None
 
     def __enter__(self) -> "Tree":
         return self
@@ -79,8 +79,12 @@ class Tree:
 
     def head(self, name: str) -> bytes:
         """The first bytes of a member, at most 16 KiB, to see what it is."""
-        with self._stream(name, lambda piece: None) as stream:
+        with self.peek(name) as stream:
             return stream.read(_HEAD)
+
+    def peek(self, name: str) -> BinaryIO:
+        """A stream as `open` gives it, for a look before the reading: neither counted nor hashed."""
+        return self._stream(name, lambda piece: None)
 
     def open(self, name: str) -> BinaryIO:
         """A buffered stream of a member. Reading raises InputError where it is damaged or exceeds the bounds."""

@@ -19,6 +19,8 @@ from data.sources.x_tweets import digits, post_from_tweet
 # tweet.js until 2022, tweets.js since; large accounts get tweets-part1.js and so on.
 _POSTS = re.compile(r"(?:tweets?|community-tweet)(?:-part(\d+))?\.js")
 _NOTES = re.compile(r"note-tweet(?:-part(\d+))?\.js")
+_MAX_EDITED = 50_000_000  # characters of all versions of edited posts, which are held in memory
+_APIECE = 100  # characters, counted for each version besides its own: what holds it takes room too
 _POSTS_NAME = re.compile(r"window\.YTD\.(?:tweets?|community_tweet)\.part\d+")
 
 
@@ -70,6 +72,7 @@ def _posts(
 ) -> Iterator[Post]:
     notes = Notes((entry for name in note_members for entry in entries(tree.open(name), name)), skipped)
     edited: dict[str, Post] = {}  # the last version of each chain, by the first one's id
+    characters = 0
     for name in members:
         for element in entries(tree.open(name), name):
             tweet = as_object(element.get("tweet", element))  # bare until 2019
@@ -83,6 +86,11 @@ def _posts(
             elif first is None:
                 yield notes.join(post)
             else:
+                characters += len(post.text) + _APIECE
+                if characters > _MAX_EDITED:
+                    raise InputError(
+                        f"{tree.label} holds more edited posts than one person writes; it can't be read."
+                    )
                 if first in edited:
                     skipped["earlier versions of edited posts"] += 1
                 edited[first] = max(edited.get(first, post), post, key=lambda version: int(version.id))

@@ -16,15 +16,19 @@ from itertools import takewhile
 from data.errors import InputError
 from data.posts import Post
 from data.sources.json_stream import as_object
+from data.sources.markup import unescaped
 from data.sources.times import parse_time
 from data.sources.x_tweets import digits
 
 _WINDOW = 2  # seconds between a note and its post; at most 1.7 were measured
 _SURE = 40  # characters in common that make a match
 _MAX_CHARACTERS = 50_000_000  # of all notes together, which are held in memory
+_APIECE = 100  # characters, counted for each note besides its own: what holds it takes room too
+_MOST_NEAR = 20  # notes of one second that are looked at
+_MOST_COMPARED = 1_000  # characters; a cut post has 280
 _MENTIONS = re.compile(r"(?:@\w{1,20}\s+)*")
 # A post that was cut ends in an ellipsis, with the link to its picture or quoted post after it.
-_TAIL = re.compile(r"(…)?\s*(?:https://t\.co/\w*)?\s*$")
+_LINK_AT_END = re.compile(r"https://t\.co/\w*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Notes:
             note = _note(element, skipped)
             if note is None:
                 continue
-            characters += len(note.text)
+            characters += len(note.text) + _APIECE
             if characters > _MAX_CHARACTERS:
                 raise InputError("The archive holds more long posts than one person writes; it can't be read.")
             self._waiting[note.id] = note
@@ -63,7 +67,7 @@ class Notes:
         """The post with the whole text in place of a cut one, escaped as all of the archive's texts are."""
         if not self._waiting or post.kind == "retweet":
             return post
-        text = html.unescape(post.text)
+        text = unescaped(post.text)
         mentions = _MENTIONS.match(text)
         lead = mentions.group() if mentions else ""
         note = self._by_post.get(post.id) or self._best(post, text.removeprefix(lead))
@@ -85,19 +89,19 @@ class Notes:
         near = [
             note
             for offset in range(-_WINDOW, _WINDOW + 1)
-            for note in self._by_second.get(second + offset, ())
+            for note in self._by_second.get(second + offset, [])[:_MOST_NEAR]
             if note.id in self._waiting
         ]
-        tail = _TAIL.search(text)
-        assert tail is not None  # it matches nothing at the very end
-        body = text[: tail.start()]
+        shown = _LINK_AT_END.sub("", text.rstrip()).rstrip()
+        is_cut = shown.endswith("…")
+        body = shown.removesuffix("…")[:_MOST_COMPARED]
         common = {note.id: _common(body, note.text) for note in near}
         # A cut text must share its beginning; a whole one must be the beginning, or all of a short note.
-        needed = min(_SURE, len(body)) if tail.group(1) else len(body)
+        needed = min(_SURE, len(body)) if is_cut else len(body)
         fitting = [
             note
             for note in near
-            if body and common[note.id] >= needed and (needed >= _SURE or tail.group(1) or body == note.text)
+            if body and common[note.id] >= needed and (needed >= _SURE or is_cut or body == note.text)
         ]
         return max(fitting, key=lambda note: common[note.id], default=None)
 

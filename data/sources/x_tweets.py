@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from data.posts import Post, PostKind
+from data.posts import Post, PostKind, language_code
 from data.sources.json_stream import as_object
 from data.sources.times import time_of
 
@@ -11,7 +11,6 @@ from data.sources.times import time_of
 _RETWEET = re.compile(r"RT @\w{1,20}:")
 _POST_LINK = re.compile(r"https?://(?:\w+\.)?(?:twitter|x)\.com/\w+/status/\d+")
 _ID = re.compile(r"[0-9]{1,20}")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]{2,4})?")
 
 
 def post_from_tweet(tweet: Mapping[str, object], handle: str, edit_of_id: str | None = None) -> Post | None:
@@ -20,7 +19,6 @@ def post_from_tweet(tweet: Mapping[str, object], handle: str, edit_of_id: str | 
     text = tweet.get("full_text") or tweet.get("text")
     if post_id is None or not isinstance(text, str) or not text.strip():
         return None
-    language = tweet.get("lang")
     return Post(
         id=post_id,
         handle=handle,
@@ -28,7 +26,7 @@ def post_from_tweet(tweet: Mapping[str, object], handle: str, edit_of_id: str | 
         created_at=time_of(post_id, tweet.get("created_at")),
         kind=_kind(tweet, text),
         reply_to_id=digits(tweet.get("in_reply_to_status_id_str")) or digits(tweet.get("in_reply_to_status_id")),
-        lang=language if isinstance(language, str) and _LANGUAGE.fullmatch(language) else None,
+        lang=language_code(tweet.get("lang")),
         edit_of_id=edit_of_id,
     )
 

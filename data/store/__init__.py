@@ -5,7 +5,8 @@
 
 from data.store.card_store import Card, CardStore
 from data.store.consent import Audience, ConsentStore, OptOut, Right
-from data.store.draft_store import Draft, DraftState, DraftStore, NewDraft
+from data.store.draft import Draft, DraftState, NewDraft
+from data.store.draft_store import DraftStore, SaidBeforeError
 from data.store.forget import Forgotten
 from data.store.game_store import GameStore, Round, Score
 from data.store.inbox import Inbox, WaitingInteraction, WaitingMention
@@ -53,6 +54,7 @@ __all__ = [
     "RunQueue",
     "RunState",
     "RunWish",
+    "SaidBeforeError",
     "Schedule",
     "ScheduleStore",
     "Score",

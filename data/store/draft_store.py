@@ -1,89 +1,28 @@
-"""Posts on their way out, each in one state, so that it goes out exactly once whatever happens on the way.
-
-    due -> draft -> approved -> posting -> posted
-                        ^          |  \\
-                        |          v   -> failed
-                        +------- unknown -> posted
-
-A due post has no text yet. `draft` waits for somebody's approval; without need of one it is passed over. `posting`
-means that the platform may have it from now on: whoever finds such a row abandoned must look there before anything
-is sent again, and so must whoever heard nothing certain (`unknown`). Answers to mentions go the same way.
-"""
+"""The drafts in the database: entered, found, moved from state to state, and claimed by who sends them."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import and_, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from data.errors import MynahError
 from data.store.database import Database, upsert_into
+from data.store.draft import ENDED, MOVES, UNSENT, Draft, DraftState, NewDraft
 from data.store.standing import move_cursor
 from data.store.tables import drafts
 
-DraftState = Literal["due", "draft", "approved", "posting", "posted", "unknown", "failed", "rejected"]
-
-# Every move there is; a move that is not here is refused.
-MOVES: Mapping[DraftState, frozenset[DraftState]] = {
-    "due": frozenset({"due", "draft", "approved", "failed", "rejected"}),
-    "draft": frozenset({"draft", "approved", "rejected"}),
-    "approved": frozenset({"approved", "draft", "posting", "rejected", "failed"}),
-    "posting": frozenset({"posted", "unknown", "approved", "failed"}),
-    "unknown": frozenset({"unknown", "posted", "approved", "failed"}),
-    "posted": frozenset({"posted"}),
-    "failed": frozenset({"failed", "due", "approved"}),
-    "rejected": frozenset(),
-}
-ENDED: tuple[DraftState, ...] = ("posted", "failed", "rejected")
 # What counts when nothing is to be said twice: also what may be out there, and what waits to be.
 _SAID = ("draft", "approved", "posting", "unknown", "posted")
 
 
-@dataclass(frozen=True)
-class NewDraft:
-    """A post or answer that is due. There is one of each `key`, which says what for: a schedule and time, say."""
+class SaidBeforeError(MynahError):
+    """Another draft came to say the same first."""
 
-    key: str
-    platform: str  # "x", "bluesky"
-    voice: str  # by name: the newest voice of that name speaks
-    prompt: str = ""  # the start of a post, or the mention that is answered
-    approve: bool = False  # whether somebody has to approve it
-    schedule_id: int | None = None
-    reply_to: str = ""  # the mention's id on its platform; empty for a post
-    person: str = ""  # who is answered, or who asked for the post; with the platform: "x:123"
-    thread: str = ""  # the conversation's id on its platform
-    channel: str = ""  # where on Discord it is shown for approval: "discord:123"
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A row as it stands; fields as in NewDraft."""
-
-    id: int
-    key: str
-    platform: str
-    voice: str
-    schedule_id: int | None
-    prompt: str
-    approve: bool
-    reply_to: str
-    person: str
-    thread: str
-    channel: str
-    message: str  # the Discord message that shows it
-    state: DraftState
-    text: str  # as it is sent, without the AI label; empty while due
-    voice_key: str  # of the voice that wrote it; empty where a person did
-    published: str  # its id on the platform
-    attempts: int  # how often it was sent, or tried to be written while due
-    error: str  # what went wrong last, in a sentence
-    not_before: datetime  # aware, UTC: it rests until then
-    lease_until: float | None  # `time.time()`: until then its sender may be at it
-    sent_at: datetime | None  # when it was first sent; what stands on the platform since then may be it
-    since: datetime
-    changed_at: datetime
+    def __init__(self) -> None:
+        super().__init__("Another draft says the same or nearly the same by now; write something else.")
 
 
 class DraftStore:
@@ -132,11 +71,10 @@ class DraftStore:
         async with self._database.engine.connect() as connection:
             return [Draft(**row._mapping) for row in await connection.execute(query)]
 
-    async def said(self, platform: str) -> list[str]:
-        """Texts that stand or may come to stand on a platform, answers included."""
-        query = select(drafts.c.text).where(drafts.c.platform == platform, drafts.c.state.in_(_SAID))
+    async def said(self, platform: str, *, besides: int | None = None) -> list[str]:
+        """Texts that stand or may come to stand on a platform, answers included, but for one draft's."""
         async with self._database.engine.connect() as connection:
-            return [text for (text,) in await connection.execute(query.where(drafts.c.text != ""))]
+            return await _said(connection, platform, besides)
 
     async def answers(self, person: str, *, thread: str = "", since: datetime | None = None) -> int:
         """How many answers this person got or will get: in a thread, since a moment, or at all."""
@@ -150,39 +88,80 @@ class DraftStore:
         async with self._database.engine.connect() as connection:
             return int(await connection.scalar(query) or 0)
 
+    async def counts(self) -> dict[DraftState, int]:
+        """How many posts and answers there are in each state that has any."""
+        query = select(drafts.c.state, func.count()).group_by(drafts.c.state)
+        async with self._database.engine.connect() as connection:
+            return {row[0]: row[1] for row in await connection.execute(query)}
+
     async def move(
         self, number: int, came_from: DraftState | Collection[DraftState], to: DraftState, **values: Any
     ) -> Draft | None:
         """Move a draft and set columns of it; None where it is in none of those states any more.
 
-        Raises ValueError for a move that the diagram above does not have.
+        Raises ValueError for a move that MOVES does not have.
         """
         states = (came_from,) if isinstance(came_from, str) else tuple(came_from)
-        if missing := [state for state in states if to not in MOVES[state]]:
-            raise ValueError(f"A draft never moves from {missing[0]} to {to}.")
         async with self._database.writer.begin() as connection:
-            statement = update(drafts).where(drafts.c.id == number, drafts.c.state.in_(states))
-            statement = statement.values(state=to, changed_at=datetime.now(UTC), **values)
-            row = (await connection.execute(statement.returning(drafts))).first()
-            return Draft(**row._mapping) if row else None
+            return await _move(connection, number, states, to, **values)
 
-    async def claim(self, platform: str, lease_seconds: float) -> Draft | None:
-        """Take the oldest approved draft whose rest is over and mark it as being posted; None where there is none.
+    async def write(
+        self,
+        draft: Draft,
+        to: DraftState,
+        text: str,
+        *,
+        voice_key: str = "",
+        repeats: Callable[[Sequence[str]], bool],
+    ) -> Draft | None:
+        """Give a draft a text and move it on; None where it is not in its state any more.
 
-        Until the lease ends nobody else touches it.
+        `repeats` tells whether the text says again what the others on its platform say. It is asked in the same
+        transaction, as two may come upon the same words at once. Raises SaidBeforeError where it does.
+        """
+        async with self._database.writer.begin() as connection:
+            if repeats(await _said(connection, draft.platform, draft.id)):
+                raise SaidBeforeError
+            return await _move(
+                connection,
+                draft.id,
+                (draft.state,),
+                to,
+                text=text,
+                voice_key=voice_key,
+                attempts=0,
+                error="",
+                not_before=datetime.now(UTC),
+            )
+
+    async def claim(
+        self, platform: str, lease_seconds: float, *, label: str = "", number: int | None = None
+    ) -> Draft | None:
+        """Take the oldest approved draft whose rest is over, or the one of that number where it is such a one, and
+        mark it as being posted; None where there is none.
+
+        Until the lease ends nobody else touches it. `label` ends what is sent, and what was sent is sent again as
+        it was: it is looked for by its words.
         """
         now = datetime.now(UTC)
-        ready = select(drafts.c.id).where(
-            drafts.c.platform == platform, drafts.c.state == "approved", drafts.c.not_before <= now
+        ready = drafts.c.platform == platform, drafts.c.state == "approved", drafts.c.not_before <= now
+        asked_for = [drafts.c.id == number] if number is not None else []
+        oldest = (
+            select(drafts.c.id)
+            .where(*ready, *asked_for)
+            .order_by(drafts.c.not_before, drafts.c.id)
+            .limit(1)
+            .scalar_subquery()
         )
-        oldest = ready.order_by(drafts.c.not_before, drafts.c.id).limit(1).scalar_subquery()
         async with self._database.writer.begin() as connection:
-            statement = update(drafts).where(drafts.c.id == oldest)
+            # Asked once more, as PostgreSQL lets another process claim it between the search and the change.
+            statement = update(drafts).where(drafts.c.id == oldest, drafts.c.state == "approved")
             statement = statement.values(
                 state="posting",
                 attempts=drafts.c.attempts + 1,
                 lease_until=time.time() + lease_seconds,
                 sent_at=func.coalesce(drafts.c.sent_at, now),
+                sent=case((drafts.c.sent_at.is_(None), drafts.c.text + label), else_=drafts.c.sent),
                 changed_at=now,
             )
             row = (await connection.execute(statement.returning(drafts))).first()
@@ -197,8 +176,21 @@ class DraftStore:
                 drafts.c.state == "posting",
                 or_(drafts.c.lease_until.is_(None), drafts.c.lease_until < now),
             )
-            moved = await connection.execute(statement.values(state="unknown", changed_at=datetime.now(UTC)))
+            moved = await connection.execute(
+                statement.values(
+                    state="unknown",
+                    error="",
+                    # Nothing was heard of the platform, so the attempt says nothing about it.
+                    attempts=drafts.c.attempts - 1,
+                    changed_at=datetime.now(UTC),
+                )
+            )
             return moved.rowcount
+
+    async def on_cards(self) -> list[Draft]:
+        """Those that wait for approval and want to be shown on Discord, and those that are shown there."""
+        waits = and_(drafts.c.state == "draft", drafts.c.channel != "")
+        return await self._select(or_(waits, drafts.c.message != ""))
 
     async def show(self, number: int, message: str) -> None:
         """Note the Discord message that shows a draft."""
@@ -211,7 +203,7 @@ class DraftStore:
             statement = update(drafts).where(
                 drafts.c.person == person,
                 drafts.c.reply_to != "",
-                drafts.c.state.in_(("due", "draft", "approved")),
+                drafts.c.state.in_(UNSENT),
             )
             return (
                 await connection.execute(statement.values(state="rejected", changed_at=datetime.now(UTC)))
@@ -235,6 +227,27 @@ class DraftStore:
             return [Draft(**row._mapping) for row in await connection.execute(query)]
 
 
+async def _said(connection: AsyncConnection, platform: str, besides: int | None) -> list[str]:
+    query = select(drafts.c.text).where(
+        drafts.c.platform == platform,
+        drafts.c.state.in_(_SAID),
+        drafts.c.text != "",
+        drafts.c.id != (besides or 0),
+    )
+    return list(await connection.scalars(query.order_by(drafts.c.id)))
+
+
+async def _move(
+    connection: AsyncConnection, number: int, states: Sequence[DraftState], to: DraftState, **values: Any
+) -> Draft | None:
+    if missing := [state for state in states if to not in MOVES[state]]:
+        raise ValueError(f"A draft never moves from {missing[0]} to {to}.")
+    statement = update(drafts).where(drafts.c.id == number, drafts.c.state.in_(states))
+    statement = statement.values(state=to, changed_at=datetime.now(UTC), **values)
+    row = (await connection.execute(statement.returning(drafts))).first()
+    return Draft(**row._mapping) if row else None
+
+
 async def enter_draft(connection: AsyncConnection, new: NewDraft) -> int | None:
     """Within somebody's transaction: the draft's number, or None where one of that key is there already."""
     now = datetime.now(UTC)
@@ -250,8 +263,10 @@ async def enter_draft(connection: AsyncConnection, new: NewDraft) -> int | None:
         thread=new.thread,
         channel=new.channel,
         message="",
+        decided_by="",
         state="due",
         text="",
+        sent="",
         voice_key="",
         published="",
         attempts=0,

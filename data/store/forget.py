@@ -6,7 +6,7 @@ An opt-out outlasts both: it is what keeps the handle from coming back.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import and_, delete, false, or_, select, update
 
 from data.posts import PLATFORMS, timeline_cursor, voice_name
 from data.store import tables
@@ -72,11 +72,14 @@ async def records_of(database: Database, person: str) -> dict[str, list[dict[str
     """Every row that names a person, by table: what `forget_person` deletes or takes the name from, the opt-outs,
     and the rights to their corpora. Who reported what they were told is not for them to know.
     """
-    named = {column.table: column == person for column in (*_SHARED, *_LASTING, tables.reports.c.person)}
+    named = _about(person)
+    named[tables.reports] = tables.reports.c.person == person
+    for column in (*_SHARED, *_LASTING):
+        named[column.table] = or_(named.get(column.table, false()), column == person)
     async with database.engine.connect() as connection:
         found = {
             table.name: [dict(row._mapping) for row in await connection.execute(select(table).where(rows))]
-            for table, rows in {**_about(person), **named}.items()
+            for table, rows in named.items()
         }
     return {name: rows for name, rows in found.items() if rows}
 
@@ -111,6 +114,8 @@ _SHARED = (
     tables.runs.c.requested_by,
     tables.channels.c.person,
     tables.schedules.c.person,
+    tables.drafts.c.person,  # what is left: posts that they asked for
+    tables.drafts.c.decided_by,
     tables.confirmations.c.person,
 )
 # Who is named in what they decided: an opt-out and a wish for silence outlast them, a right goes with its corpus.
@@ -125,5 +130,5 @@ def _about(person: str) -> dict[Any, Any]:
         tables.votes: tables.votes.c.person == person,
         tables.mentions: tables.mentions.c.person == person,
         tables.cards: tables.cards.c.person == person,
-        tables.drafts: tables.drafts.c.person == person,
+        tables.drafts: and_(tables.drafts.c.person == person, tables.drafts.c.reply_to != ""),
     }

@@ -1,6 +1,10 @@
-"""Posts, their imports and their corpora's summaries. An import is one transaction: all of it or nothing."""
+"""Posts, their imports and their corpora's summaries.
 
-from collections.abc import Callable, Collection, Iterable
+A file's import is one transaction: all of it or nothing. What is read from a platform page by page is kept page by
+page, each with the mark of how far that went.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
@@ -20,15 +24,20 @@ from sqlalchemy import (
     select,
     true,
     tuple_,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.schema import CreateTable, DropTable
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
+from data.cleaning import Profile
+from data.errors import RefusedError
 from data.posts import Post, Provenance
 from data.store.consent import Right, enter_right, refuse_opted_out
 from data.store.database import Database, upsert_into
-from data.store.tables import imports, post_columns, posts, summaries
+from data.store.standing import move_cursor
+from data.store.tables import cursors, imports, post_columns, posts, summaries
 
 _BATCH = 2_000  # posts held in memory at once, about 1 MB
 
@@ -50,7 +59,7 @@ class CorpusSummary:
     """What the last import of a handle came to: downloaded = retweets + short + kept + what the profile drops."""
 
     handle: str
-    profile: str
+    profile: Profile
     downloaded: int
     retweets: int
     short: int
@@ -91,26 +100,42 @@ class PostStore:
             await refuse_opted_out(connection, [handle])
             if right is not None:
                 await enter_right(connection, right)
-            total = await connection.scalar(select(func.count()).select_from(_incoming))
-            known = (
-                await connection.execute(
-                    select(
-                        func.count(), func.sum(case((_supersedes(_incoming.c, posts.c), 1), else_=0))
-                    ).join_from(
-                        _incoming,
-                        posts,
-                        and_(_incoming.c.handle == posts.c.handle, _incoming.c.first_id == posts.c.first_id),
-                    )
+            return await _merge(connection)
+
+    async def add_page(
+        self, handle: str, page: Sequence[Post], origin: Provenance, *, cursor: str, was: Any, now: Any
+    ) -> Added:
+        """Take over one page of an import and move the cursor that marks how far it went, together.
+
+        The import's row is entered with its first page, so that no post is ever here without its provenance, and
+        its digest follows each page; `origin.imported_at` says which row. A page without posts moves the cursor
+        only. Raises RefusedError, and keeps nothing, where the handle has opted out or the cursor is no longer at
+        `was`: somebody else reads the same account, or forgot it.
+        """
+        added = Added(0, 0, 0)
+        async with self._database.writer.begin() as connection:
+            standing = select(cursors.c.value).where(cursors.c.name == cursor).with_for_update()
+            if await connection.scalar(standing) != was:
+                raise RefusedError(
+                    f"The posts of @{handle} were forgotten, or are read by another process, at this moment; "
+                    "wait for its end, then begin again."
                 )
-            ).one()
-            # WHERE true: without it SQLite takes ON CONFLICT for the ON of a join.
-            merge = upsert_into(connection, posts).from_select(
-                list(posts.c.keys()), select(_incoming).where(true())
-            )
-            await connection.execute(_keep_latest(merge, posts))
-            await connection.execute(DropTable(_incoming))
-        there, changed = known[0], known[1] or 0
-        return Added(new=(total or 0) - there, changed=changed, same=there - changed)
+            await refuse_opted_out(connection, [handle])
+            if page:
+                row = and_(
+                    imports.c.handle == handle,
+                    imports.c.source == origin.source,
+                    imports.c.imported_at == origin.imported_at,
+                )
+                digest = update(imports).where(row).values(file_digest=origin.file_digest)
+                if not (await connection.execute(digest)).rowcount:
+                    await connection.execute(insert(imports).values(handle=handle, **asdict(origin)))
+                await connection.execute(CreateTable(_incoming))
+                gather = _keep_latest(upsert_into(connection, _incoming), _incoming)
+                await connection.execute(gather, [_to_row(handle, post) for post in page])
+                added = await _merge(connection)
+            await move_cursor(connection, cursor, now)
+        return added
 
     async def posts(self, handle: str) -> list[Post]:
         """All of a handle's posts, oldest first: by number of the id, which also grows with time."""
@@ -178,6 +203,22 @@ class PostStore:
         async with self._database.engine.connect() as connection:
             row = (await connection.execute(select(summaries).where(summaries.c.handle == handle))).first()
             return CorpusSummary(**row._mapping) if row else None
+
+
+async def _merge(connection: AsyncConnection) -> Added:
+    """Move what was gathered to the posts."""
+    total = await connection.scalar(select(func.count()).select_from(_incoming))
+    same_post = and_(_incoming.c.handle == posts.c.handle, _incoming.c.first_id == posts.c.first_id)
+    superseding = func.sum(case((_supersedes(_incoming.c, posts.c), 1), else_=0))
+    known = (
+        await connection.execute(select(func.count(), superseding).join_from(_incoming, posts, same_post))
+    ).one()
+    # WHERE true: without it SQLite takes ON CONFLICT for the ON of a join.
+    merge = upsert_into(connection, posts).from_select(list(posts.c.keys()), select(_incoming).where(true()))
+    await connection.execute(_keep_latest(merge, posts))
+    await connection.execute(DropTable(_incoming))
+    there, changed = known[0], known[1] or 0
+    return Added(new=(total or 0) - there, changed=changed, same=there - changed)
 
 
 def _to_row(handle: str, post: Post) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from data.store.database import Database
-from data.store.draft_store import NewDraft, enter_draft
+from data.store.draft import UNSENT, NewDraft
+from data.store.draft_store import enter_draft
 from data.store.tables import drafts, schedules
 
 
@@ -68,7 +69,7 @@ class ScheduleStore:
     async def remove(self, number: int) -> bool:
         """Posts of it that are not on their way yet are rejected. False where there is none of that number."""
         async with self._database.writer.begin() as connection:
-            waiting = drafts.c.state.in_(("due", "draft", "approved"))
+            waiting = drafts.c.state.in_(UNSENT)
             await connection.execute(
                 update(drafts)
                 .where(drafts.c.schedule_id == number, waiting)

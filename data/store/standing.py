@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from data.store.database import Database, upsert_into
@@ -30,6 +30,15 @@ class StandingStore:
     async def move(self, name: str, value: Any) -> None:
         async with self._database.writer.begin() as connection:
             await move_cursor(connection, name, value)
+
+    async def advance(self, name: str, value: Any) -> bool:
+        """Move it only if that leads on, as Python compares; False where it stood there, or further, already."""
+        async with self._database.writer.begin() as connection:
+            standing = await connection.scalar(select(cursors.c.value).where(cursors.c.name == name))
+            if standing is not None and standing >= value:
+                return False
+            await move_cursor(connection, name, value)
+            return True
 
     async def drop(self, name: str) -> None:
         async with self._database.writer.begin() as connection:
@@ -61,9 +70,14 @@ class StandingStore:
     async def confirm(self, subject: str, person: str) -> None:
         """Somebody takes responsibility for a subject such as "x rules"."""
         async with self._database.writer.begin() as connection:
-            await connection.execute(delete(confirmations).where(confirmations.c.subject == subject))
+            statement = upsert_into(connection, confirmations).values(
+                subject=subject, person=person, since=datetime.now(UTC)
+            )
             await connection.execute(
-                insert(confirmations).values(subject=subject, person=person, since=datetime.now(UTC))
+                statement.on_conflict_do_update(
+                    index_elements=[confirmations.c.subject],
+                    set_={"person": statement.excluded["person"], "since": statement.excluded["since"]},
+                )
             )
 
     async def confirmed(self, subject: str) -> tuple[str, datetime] | None:

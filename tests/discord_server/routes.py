@@ -76,6 +76,7 @@ class Routes:
             "integration_types_config": self.world.installable,
             "owner": owner.wire(),
             "bot": bot.wire(),
+            **({"team": self.world.team} if self.world.team else {}),
         }
 
     async def gateway_for_bots(self, call: Call) -> Answer:

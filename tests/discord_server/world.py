@@ -53,6 +53,7 @@ class World:
     bot: User = field(default_factory=lambda: User("mynah", bot=True))
     privileged_intents: Intents = field(default_factory=Intents.none)  # the switches of the developer portal
     installable: Payload = field(default_factory=lambda: {"0": {}, "1": {}})  # to servers, to people
+    team: Payload | None = None  # which the application is of, rather than of one person
     users: dict[int, User] = field(default_factory=dict)
     guilds: dict[int, Guild] = field(default_factory=dict)
     channels: dict[int, Channel] = field(default_factory=dict)

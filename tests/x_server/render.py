@@ -80,7 +80,7 @@ class Answer:
         whole: Payload = {
             "id": str(post.id),
             "text": cut(post.text),
-            words.history: [str(post.id)],
+            words.history: [str(version) for version in (*post.earlier, post.id)],
             "author_id": str(post.author.id),
             "conversation_id": str(post.conversation),
             "created_at": written(post.created_at),
@@ -89,6 +89,7 @@ class Answer:
             "reply_settings": "everyone",
             "public_metrics": dict.fromkeys(metrics, 0),
         }
+        whole["display_text_range"] = [len(post.names), len(whole["text"])]
         if post.in_reply_to is not None:
             whole["in_reply_to_user_id"] = str(post.in_reply_to.id)
         if post.references:

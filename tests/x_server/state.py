@@ -37,11 +37,13 @@ class Post:
 
     id: int
     author: Account
-    text: str
+    text: str  # with the names before it, which X puts there
     created_at: float
     references: tuple[tuple[str, int], ...] = ()  # (REPLY, QUOTE or REPOST; id)
     in_reply_to: Account | None = None
     conversation: int = 0
+    names: str = ""  # of those whom an answer goes to, as X puts them before it
+    earlier: tuple[int, ...] = ()  # versions before it was edited, oldest first
     summoned: bool = False  # a reply that the author of the answered post asked for
 
     def refers(self, kind: str) -> bool:

@@ -1,7 +1,7 @@
 """One small X in memory: who and what exists, and the rules by which posts come, go and are listed."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .clock import Clock
 from .errors import (
@@ -28,6 +28,7 @@ class World:
     accounts: dict[int, Account] = field(default_factory=dict)
     posts: dict[int, Post] = field(default_factory=dict)
     bot: Account = field(init=False)
+    refuses_duplicates: bool = True  # off, what is sent twice stands twice
 
     def __post_init__(self) -> None:
         self.bot = self.add_account("mynah", name="Mynah (AI parody)")
@@ -68,16 +69,16 @@ class World:
     ) -> Post:
         """A person posts, now or `at` a moment (seconds since 1970); none of the API's rules apply.
 
-        A reply to someone else begins with their name and a repost is marked RT, as X does both by itself.
+        A reply begins with the names of those it goes to and a repost is marked RT, as X does both by itself.
         """
         moment = self.clock.now() if at is None else at
-        if reply_to is not None and reply_to.author is not author:
-            text = f"@{reply_to.author.username} {text}"
+        names = "" if reply_to is None else self._names_before(author, reply_to)
+        text = names + text
         if reposts is not None:
             text = f"RT @{reposts.author.username}: {reposts.text}"
         kinds = ((REPLY, reply_to), (QUOTE, quotes), (REPOST, reposts))
         references = tuple((kind, other.id) for kind, other in kinds if other is not None)
-        post = Post(snowflake(moment), author, text, moment, references, summoned=summoned)
+        post = Post(snowflake(moment), author, text, moment, references, names=names, summoned=summoned)
         post.in_reply_to = reply_to.author if reply_to is not None else None
         post.conversation = reply_to.conversation if reply_to is not None else post.id
         self.posts[post.id] = post
@@ -91,11 +92,27 @@ class World:
             raise text_too_long()
         answered = None if reply_to is None else self._answerable(author, reply_to)
         summoned = answered is not None and answered.author is not author
-        prefix = f"@{answered.author.username} " if answered is not None and summoned else ""
+        prefix = "" if answered is None else self._names_before(author, answered)
         written = compared(prefix + text)
-        if any(compared(post.text) == written for post in self.of(author)):
+        if self.refuses_duplicates and any(compared(post.text) == written for post in self.of(author)):
             raise duplicate()
         return self.post(author, text, reply_to=answered, summoned=summoned)
+
+    def edit(self, post: Post, text: str) -> Post:
+        """The author changes a post: the new version has an id of its own and takes the place of the old."""
+        now = self.clock.now()
+        text, earlier = post.names + text, (*post.earlier, post.id)
+        edited = replace(post, id=snowflake(now), text=text, created_at=now, earlier=earlier)
+        del self.posts[post.id]
+        self.posts[edited.id] = edited
+        return edited
+
+    def _names_before(self, author: Account, answered: Post) -> str:
+        """The author of an answered post comes first, then whom that post names."""
+        people = [answered.author.username]
+        people += [found.username for name in sorted(mentioned(answered.text)) if (found := self.named(name))]
+        others = dict.fromkeys(name for name in people if name != author.username)
+        return "".join(f"@{name} " for name in others)
 
     def _answerable(self, author: Account, reply_to: int) -> Post:
         """A post that may be replied to: one's own, or one that names or quotes the replying account."""

@@ -9,8 +9,10 @@ import discord
 import structlog
 from discord import app_commands
 
-from bot.fronts.discord.backend import Backend, Interaction
+from bot.fronts.discord.backend import Backend, Interaction, backend_of
 from bot.fronts.discord.commands import DYNAMIC_ITEMS, add_commands
+from bot.fronts.discord.draft_cards import DraftCards
+from bot.fronts.discord.dry_run import guard
 from bot.fronts.discord.failures import explain
 from bot.fronts.discord.housekeeping import keep_house
 from bot.fronts.discord.mentions import Mentions
@@ -38,6 +40,10 @@ class FrontTree(app_commands.CommandTree[discord.Client]):
         )
         add_commands(self)
 
+    async def interaction_check(self, interaction: Interaction, /) -> bool:
+        """In a dry run nobody can be answered, so nothing is begun for them either."""
+        return not backend_of(interaction.client).settings.dry_run
+
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
         await explain(interaction, error)
 
@@ -46,18 +52,21 @@ class FrontClient(discord.Client):
     """One connection to Discord."""
 
     def __init__(self, backend: Backend, **options: Any) -> None:
-        super().__init__(intents=INTENTS, allowed_mentions=QUIET, **options)
+        super().__init__(intents=INTENTS, allowed_mentions=QUIET, http_trace=guard(backend.settings), **options)
         self.backend = backend
         self.tree = FrontTree(self)
         self.mentions = Mentions(self, backend)
         self.run_cards = RunCards(self, backend)
+        self.draft_cards = DraftCards(self, backend)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def setup_hook(self) -> None:
         self.add_dynamic_items(*DYNAMIC_ITEMS)
         self._start(keep_house(self, self.backend), "keep house")
-        self._start(self.run_cards.watch(), "watch runs")
         self._start(self.mentions.recover(), "recover mentions")
+        if not self.backend.settings.dry_run:  # what cards show waits in the store until they may be edited
+            self._start(self.run_cards.watch(), "watch runs")
+            self._start(self.draft_cards.watch(), "watch drafts")
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)

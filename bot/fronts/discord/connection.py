@@ -17,9 +17,9 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from bot.faults import new_reference
 from bot.fronts.discord.backend import Backend
 from bot.fronts.discord.client import FrontClient, make_client
-from bot.fronts.discord.failures import new_reference
 from bot.metrics import Metrics
 from bot.supervise import Patience
 from data.errors import InputError
@@ -100,6 +100,8 @@ async def serve(backend: Backend, *, on_client: Callable[[FrontClient], None] = 
     """
     settings = backend.settings.discord
     point_discord_at(settings)
+    if backend.settings.dry_run:
+        log.warning("dry run: nothing is sent to Discord, where commands and buttons seem not to respond")
     patience = Patience()
     loop = asyncio.get_running_loop()
     while True:

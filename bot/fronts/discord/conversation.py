@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import discord
 import structlog
 
+from bot.fronts.asked import Asked
 from bot.fronts.discord.sending import GONE, passes
 
 LEVELS = 4  # how far up a conversation is context; so many messages of others in a row end a to and fro as well
@@ -19,28 +20,8 @@ REMEMBERED = 4_096  # own messages whose place in their chain is known
 _LABEL = re.compile(r"^-# .*$", re.MULTILINE)
 _QUOTE = re.compile(r"^> ", re.MULTILINE)
 _ESCAPED = re.compile(r"\\([^a-zA-Z0-9\s])")
-_AT = re.compile(r"(?<!\w)@\u200b?(?=\w)")
-_HANDLE = r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,63}"
-_AS = re.compile(rf"as\s+(@{_HANDLE}(?:\s*\+\s*@?{_HANDLE}){{0,4}})[\s,:]*", re.IGNORECASE)
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What somebody wants to be answered, and by which voice, empty where they named none."""
-
-    text: str
-    voice: str
-
-    @classmethod
-    def from_message(cls, message: discord.Message, me: discord.abc.User) -> "Asked":
-        """`"@bot as @x + @y What of the fog?"` -> `Asked("What of the fog?", "x+y")`; mentions become names."""
-        text = _shown(message, me)
-        if wish := _AS.match(text):
-            voice = re.sub(r"[@\s]", "", wish[1]).rstrip(".-")  # as in "as @x."
-            return cls(_AT.sub("", text[wish.end() :]), voice)
-        return cls(_AT.sub("", text), "")
 
 
 @dataclass(frozen=True)
@@ -92,11 +73,16 @@ def is_from(me: discord.abc.User, message: discord.Message) -> bool:
     return message.author.id == me.id or message.application_id == me.id
 
 
+def asked_by(message: discord.Message, me: discord.abc.User) -> Asked:
+    """What a message wants; mentions become names, and the bot's own goes."""
+    return Asked.from_text(_shown(message, me))
+
+
 def plain(message: discord.Message, me: discord.abc.User) -> str:
     """The words of a message: without what the bot's own messages carry, mentions as names."""
     if is_from(me, message):
         return _ESCAPED.sub(r"\1", _QUOTE.sub("", _LABEL.sub("", message.content))).strip()
-    return Asked.from_message(message, me).text
+    return asked_by(message, me).text
 
 
 def _shown(message: discord.Message, me: discord.abc.User) -> str:

@@ -5,7 +5,6 @@ stands in the log beside the traceback.
 """
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
@@ -16,6 +15,7 @@ import discord
 import structlog
 from discord import app_commands
 
+from bot.faults import broken, new_reference
 from bot.fronts.discord.backend import Interaction, backend_of
 from bot.fronts.discord.speech import LONGEST_MESSAGE, QUIET
 from data.errors import MynahError
@@ -25,16 +25,6 @@ UNKNOWN_INTERACTION = 10062  # more than three seconds old when it was acknowled
 UNKNOWN_WEBHOOK = 10015  # how an expired token is answered on some routes
 
 log = structlog.get_logger()
-
-
-def new_reference() -> str:
-    """What users quote and the log holds."""
-    return uuid.uuid4().hex[:8]
-
-
-def broken(reference: str) -> str:
-    """What people are told about a fault of the program."""
-    return f"Something broke in Mynah itself; please report reference {reference}."
 
 
 @asynccontextmanager
@@ -139,6 +129,8 @@ def explained(callback: Callback) -> Callback:
 
     @wraps(callback)
     async def with_explanation(owner: Any, interaction: Interaction, *rest: Any) -> None:
+        if backend_of(interaction.client).settings.dry_run:  # as with commands: nothing is begun
+            return
         try:
             await callback(owner, interaction, *rest)
         except Exception as error:  # the edge of what a press of a button may break

@@ -11,6 +11,7 @@ import structlog
 from bot.fronts.discord.backend import Backend
 from bot.fronts.discord.sending import persistently
 from bot.fronts.discord.speech import QUIET
+from bot.governor import DryRunError
 from bot.importing import sweep
 from data.store import Store, WaitingInteraction
 
@@ -64,7 +65,7 @@ async def _tell_restart(client: discord.Client, store: Store, waiting: WaitingIn
     try:
         if datetime.now(UTC) - waiting.since < TOKEN_LIFE:
             await persistently(lambda: _fill(client, waiting.token))
-    except (discord.HTTPException, aiohttp.ClientError, OSError, KeyError) as error:
+    except (discord.HTTPException, aiohttp.ClientError, OSError, KeyError, DryRunError) as error:
         log.info("could not tell of the restart", interaction=waiting.interaction, why=str(error))
     await store.inbox.answered(waiting.interaction)
 

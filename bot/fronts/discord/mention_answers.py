@@ -8,7 +8,7 @@ import discord
 
 from bot.fronts.discord.answers import BLOCKED
 from bot.fronts.discord.backend import Backend
-from bot.fronts.discord.conversation import Asked, Conversations
+from bot.fronts.discord.conversation import Conversations, asked_by
 from bot.fronts.discord.names import channel_of, person_of, place_of
 from bot.fronts.discord.permits import hurried, may_speak
 from bot.fronts.discord.sending import TypingSigns
@@ -59,7 +59,7 @@ class MentionAnswers:
                 return self._once(person, wait, hurried(wait))
         me = self._client.user
         assert me is not None  # it has heard a message
-        asked, conversation = Asked.from_message(message, me), await self._conversations.above(message, me)
+        asked, conversation = asked_by(message, me), await self._conversations.above(message, me)
         spare = self._backend.settings.discord.turns - conversation.turns
         if spare < 0:
             return Answer()

@@ -12,13 +12,14 @@ from typing import Any
 import discord
 import structlog
 
+from bot.faults import broken, new_reference
 from bot.fronts.discord import personas
 from bot.fronts.discord.backend import Backend
 from bot.fronts.discord.conversation import is_from
-from bot.fronts.discord.failures import broken, new_reference
 from bot.fronts.discord.mention_answers import Answer, MentionAnswers
 from bot.fronts.discord.names import number_of
 from bot.fronts.discord.sending import GONE, TypingSigns, persistently, reply
+from bot.governor import DryRunError
 from data.errors import MynahError
 from data.store import WaitingMention
 
@@ -120,6 +121,8 @@ class Mentions:
             said = await self._say_as_persona(message, answer) or await reply(message, answer.content)
         except GONE as error:
             log.info("nobody to answer", why=str(error))
+        except DryRunError:  # it counts as answered, or all of them would be once the dry run is over
+            log.info("dry run: not sent", text=answer.content)
         else:
             self._answers.said(said, answer)
             log.info("mention answered", by=said.id)

@@ -9,6 +9,7 @@ import discord
 
 from bot.fronts.discord.client import INTENTS, FrontTree
 from bot.fronts.discord.connection import OUT_OF_REACH, point_discord_at, why_final
+from bot.fronts.discord.dry_run import guard
 from data.errors import InputError, MynahError, RefusedError
 from data.settings import Settings
 
@@ -89,7 +90,7 @@ async def open_portal(settings: Settings) -> AsyncIterator[Portal]:
     if not token:
         raise InputError("There is no bot token; set MYNAH_DISCORD__TOKEN, as the README's part on Discord says.")
     point_discord_at(settings.discord)
-    async with discord.Client(intents=INTENTS) as client:
+    async with discord.Client(intents=INTENTS, http_trace=guard(settings)) as client:
         try:
             await client.login(token)
             yield Portal(client)

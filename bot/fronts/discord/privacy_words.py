@@ -33,6 +33,11 @@ _KINDS = {
     "mentions": "mentions that were answered",
     "rights": "decisions on who may use a voice",
     "opt_outs": "opt-outs",
+    "schedules": "schedules of posts",
+    "drafts": "posts and answers on X and Bluesky",
+    "silences": "wishes to be left alone",
+    "confirmations": "confirmed rules of a platform",
+    "cursors": "notes on how far a timeline was read",
 }
 
 

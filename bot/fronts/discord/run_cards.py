@@ -17,10 +17,10 @@ import discord
 import structlog
 from discord.ext import tasks
 
+from bot.faults import new_reference
 from bot.fronts.discord import card_text
 from bot.fronts.discord.backend import Backend, Interaction, backend_of
 from bot.fronts.discord.card_ends import End, end_of
-from bot.fronts.discord.failures import new_reference
 from bot.fronts.discord.names import channel_of, number_of, person_of, place_of
 from bot.fronts.discord.sending import GONE, passes, persistently
 from bot.fronts.discord.speech import QUIET

@@ -12,6 +12,8 @@ import aiohttp
 import discord
 import stamina
 
+from bot.governor import DryRunError
+
 PATIENCE_SECONDS = 90.0  # after so long without success an answer comes too late to be one
 GONE = (discord.NotFound, discord.Forbidden)  # nobody is left to be told, or the bot may not
 
@@ -80,6 +82,6 @@ class TypingSigns:
 
 async def _type(channel: discord.abc.Messageable) -> None:
     # A sign that can't be shown is no reason to say nothing.
-    with suppress(discord.HTTPException, aiohttp.ClientError, OSError, KeyError):
+    with suppress(discord.HTTPException, aiohttp.ClientError, OSError, KeyError, DryRunError):
         async with channel.typing():
             await asyncio.Event().wait()  # until it is cancelled

@@ -4,7 +4,7 @@ from typing import Any
 
 from discord import app_commands
 
-from bot.fronts.discord.commands import guess, guide, imitate, importing, privacy, server, voice
+from bot.fronts.discord.commands import autopost, guess, guide, imitate, importing, privacy, server, voice
 
 COMMANDS: tuple[app_commands.Command[Any, Any, Any] | app_commands.Group, ...] = (
     *imitate.COMMANDS,
@@ -13,9 +13,15 @@ COMMANDS: tuple[app_commands.Command[Any, Any, Any] | app_commands.Group, ...] =
     *privacy.COMMANDS,
     *server.COMMANDS,
     *guess.COMMANDS,
+    *autopost.COMMANDS,
     *guide.COMMANDS,
 )
-DYNAMIC_ITEMS = (*imitate.DYNAMIC_ITEMS, *guess.DYNAMIC_ITEMS, *server.DYNAMIC_ITEMS)
+DYNAMIC_ITEMS = (
+    *imitate.DYNAMIC_ITEMS,
+    *guess.DYNAMIC_ITEMS,
+    *server.DYNAMIC_ITEMS,
+    *autopost.DYNAMIC_ITEMS,
+)
 """Buttons and menus that work after a restart: what they are about stands in their custom_id."""
 
 

@@ -24,12 +24,15 @@ from data.posts import normalise_handle
 from data.store import Audience, Right
 
 POLICY = """\
-**What I keep.** Posts that somebody brought by `/import` or the operator imported, and the voices learned from \
-them: until they are deleted. What voices answered to whom, which mentions were answered, who asked for trainings \
-and who reported an answer: {days} days. Votes in /guess: until you or the voice's owner delete them. Who opted \
-out: until it is lifted.
-**What I don't.** I learn nothing from channels and direct messages, and keep nothing of them but what I was \
-asked and answered.
+**What I keep.** Posts that somebody brought by `/import`, or that the operator imported or read from an \
+account's timeline, and the voices learned from them: until they are deleted. What voices answered to whom, which \
+mentions were answered, who asked for trainings and who reported an answer: {days} days. Votes in /guess: until \
+you or the voice's owner delete them. Who opted out: until it is lifted.
+**On X and Bluesky**, where the operator may let a voice post: what it posted, so that it does not repeat itself, \
+until the voice is erased; who mentioned it and what they asked: {days} days; who told it to stop: until they \
+want answers again.
+**What I don't.** I learn nothing from channels, direct messages and mentions, and keep nothing of them but what \
+I was asked and answered.
 **Who sees it.** The operator of this bot. A voice may be used by those whom its owner chose: `/privacy share`. \
 Real posts show only in /guess, and only where their owner allowed it.
 **The way out.** `/privacy mydata` shows what is kept about you. `/privacy delete` erases it at once: posts, \

@@ -1,58 +1,30 @@
-"""Everything a set-up needs, tested for real; each finding says what to do about it."""
+"""What is on this machine: the folder, the store, the bases, and whether a voice can be tuned and speak here."""
 
 import asyncio
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import Literal
 
 import psutil
 from huggingface_hub import HfApi
 
+from bot.doctor.finding import Finding
 from bot.training import TRAINER_IS_ALIVE_SECONDS
 from data.errors import MynahError
 from data.settings import Settings
 from data.store import open_store
 from trainer.bases import BUILTIN, resolve_base
 
-State = Literal["ok", "note", "fail"]
-
 NEEDED_DISK = 2_000_000_000  # bytes: a 124M base, its compiled copy and a few voices
 NEEDED_MEMORY = 2_000_000_000  # bytes: LoRA tuning of a 124M base (shared measurements: 2.0 GB)
 
 
-@dataclass(frozen=True)
-class Finding:
-    """`advice` is empty where there is nothing to do. A `note` limits Mynah, a `fail` stops it."""
-
-    check: str
-    state: State
-    found: str
-    advice: str = ""
-
-
-async def examine(settings: Settings, *, quick: bool = False, expect_trainer: bool = False) -> list[Finding]:
-    """Run every check, or with `quick` those that cost next to nothing; none of them raises."""
-    checks: list[Callable[[Settings], Awaitable[Finding]]] = [_home, _store, _trainer]
-    if not quick:
-        checks = [_python, _memory, *checks, _builtin, _base, _tuning, _speaking, _erasure, examine_discord]
-    findings = [await check(settings) for check in checks]
-    if expect_trainer:
-        findings = [
-            replace(finding, state="fail") if finding.check == "trainer" and finding.state == "note" else finding
-            for finding in findings
-        ]
-    return findings
-
-
-async def _python(settings: Settings) -> Finding:
+async def examine_python(settings: Settings) -> Finding:
     return Finding("python", "ok", f"{sys.version.split()[0]}, {os.cpu_count()} cores")
 
 
-async def _home(settings: Settings) -> Finding:
+async def examine_home(settings: Settings) -> Finding:
     home = settings.home
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -74,7 +46,7 @@ async def _home(settings: Settings) -> Finding:
     return Finding("home", "ok", f"{home}, {free / 1e9:.0f} GB free")
 
 
-async def _memory(settings: Settings) -> Finding:
+async def examine_memory(settings: Settings) -> Finding:
     free = psutil.virtual_memory().available
     found = f"{free / 1e9:.1f} GB available"
     if free < NEEDED_MEMORY:
@@ -82,7 +54,7 @@ async def _memory(settings: Settings) -> Finding:
     return Finding("memory", "ok", found)
 
 
-async def _store(settings: Settings) -> Finding:
+async def examine_store(settings: Settings) -> Finding:
     try:
         async with open_store(settings.database) as store:
             return Finding("store", "ok", f"opens; corpora: {len(await store.posts.handles())}")
@@ -90,7 +62,7 @@ async def _store(settings: Settings) -> Finding:
         return Finding("store", "fail", str(error), "Check MYNAH_HOME and MYNAH_DATABASE_URL.")
 
 
-async def _builtin(settings: Settings) -> Finding:
+async def examine_builtin(settings: Settings) -> Finding:
     try:
         base = resolve_base(BUILTIN)
     except MynahError as error:
@@ -98,7 +70,7 @@ async def _builtin(settings: Settings) -> Finding:
     return Finding("built-in base", "ok", f"{base.parameters / 1e6:.1f} M parameters, digest {base.digest}")
 
 
-async def _base(settings: Settings) -> Finding:
+async def examine_base(settings: Settings) -> Finding:
     advice = f"Without it `mynah train` uses {BUILTIN}; set MYNAH_BASE={BUILTIN} if that is what you want."
     try:
         resolve_base(settings.base, offline=True)
@@ -119,7 +91,7 @@ async def _base(settings: Settings) -> Finding:
     return Finding("base", "ok", f"{settings.base} can be fetched from the model hub")
 
 
-async def _tuning(settings: Settings) -> Finding:
+async def examine_tuning(settings: Settings) -> Finding:
     """In a process of its own: torch would stay in this one."""
     probe = (
         "from trainer.learning import Arithmetic; import trainer.tune; a = Arithmetic.of_this_machine(); "
@@ -138,7 +110,7 @@ async def _tuning(settings: Settings) -> Finding:
     return Finding("tuning", "ok", f"on {result.stdout.strip()}")
 
 
-async def _speaking(settings: Settings) -> Finding:
+async def examine_speaking(settings: Settings) -> Finding:
     try:
         from trainer.engine import open_engine
 
@@ -148,7 +120,7 @@ async def _speaking(settings: Settings) -> Finding:
     return Finding("speaking", "ok", type(engine).__name__)
 
 
-async def _trainer(settings: Settings) -> Finding:
+async def examine_trainer(settings: Settings) -> Finding:
     try:
         async with open_store(settings.database) as store:
             count = await store.runs.live_trainers(TRAINER_IS_ALIVE_SECONDS)
@@ -159,7 +131,7 @@ async def _trainer(settings: Settings) -> Finding:
     return Finding("trainer", "ok", f"{count} running")
 
 
-async def _erasure(settings: Settings) -> Finding:
+async def examine_erasure(settings: Settings) -> Finding:
     """Whether somebody waits to be erased; platforms give a day for that."""
     try:
         async with open_store(settings.database) as store:
@@ -170,21 +142,3 @@ async def _erasure(settings: Settings) -> Finding:
         advice = f"Run `mynah forget {waiting[0]}` within a day."
         return Finding("erasure", "note", f"to be erased: {', '.join(f'@{handle}' for handle in waiting)}", advice)
     return Finding("erasure", "ok", "nobody waits to be erased")
-
-
-async def examine_discord(settings: Settings) -> Finding:
-    """Whether Discord takes the token and knows the commands."""
-    if not settings.discord.token.get_secret_value():
-        return Finding("discord", "note", "not set up", "Set MYNAH_DISCORD__TOKEN to bring the voices there.")
-    from bot.fronts.discord.portal import open_portal  # without a token nobody waits for discord.py
-
-    try:
-        async with open_portal(settings) as portal:
-            if not await portal.in_sync():
-                return Finding(
-                    "discord", "fail", "the slash commands are missing or out of date", "Run `mynah discord sync`."
-                )
-            found = f"the token is {portal.name}'s; commands are registered; no privileged intent is needed"
-            return Finding("discord", "ok", found)
-    except MynahError as error:
-        return Finding("discord", "fail", str(error), "Mend that, or unset MYNAH_DISCORD__TOKEN.")

@@ -1,0 +1,137 @@
+"""What X and Bluesky cost: `spend`."""
+
+import calendar
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from bot.cli.corpora import JsonOption
+from bot.cli.present import out, print_json, print_table
+from bot.cli.session import with_store
+from bot.governor import Prices
+from data.errors import InputError
+from data.posts import PLATFORMS
+from data.settings import Settings
+from data.store import Spent, Store
+from data.store.ledger import MICRO, RESERVED, today
+
+BAR = 24  # characters
+ROWS = 6  # of the plot
+EIGHTHS = " ▁▂▃▄▅▆▇█"
+
+
+def add_commands(app: typer.Typer) -> None:
+    app.command("spend")(spend)
+
+
+def spend(
+    context: typer.Context,
+    month: Annotated[str | None, typer.Option(help="Another month, as 2026-11.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What calls to X and Bluesky cost, by kind and by day, and what is left of the budget.
+
+    Example: mynah spend --month 2026-11
+    """
+    this_month = today()[:7]
+    chosen = month or this_month
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", chosen):
+        raise InputError(f"'{chosen}' is not a month; write it like 2026-11.")
+
+    async def work(settings: Settings, store: Store) -> tuple[Settings, list[Spent]]:
+        return settings, await store.ledger.history(chosen)
+
+    settings, rows = with_store(context, work)
+    summary = _summary(settings, chosen, rows, with_today=chosen == this_month)
+    if as_json:
+        print_json(summary)
+    else:
+        _show(chosen, rows, summary)
+
+
+def _summary(settings: Settings, month: str, rows: Iterable[Spent], *, with_today: bool) -> dict[str, Any]:
+    """For programs; dollars are exact to the millionth."""
+    limits = settings.spending
+    totals = {"month": (sum(row.microdollars for row in rows), limits.month_dollars)}
+    if with_today:
+        day = today()
+        totals["today"] = (sum(row.microdollars for row in rows if row.day == day), limits.day_dollars)
+    return {
+        "period": month,
+        **{name: {"dollars": spent / MICRO, "limit": limit} for name, (spent, limit) in totals.items()},
+        "reserved": sum(row.microdollars for row in rows if row.kind == RESERVED) / MICRO,
+        "rows": [
+            {
+                "day": row.day,
+                "platform": row.platform,
+                "kind": row.kind,
+                "count": row.count,
+                "dollars": row.microdollars / MICRO,
+            }
+            for row in rows
+        ],
+        "prices_as_of": f"{Prices.from_file(limits.prices).as_of:%Y-%m-%d}",
+        "prices_from": limits.prices or "built in",
+    }
+
+
+def _show(month: str, rows: Iterable[Spent], summary: Mapping[str, Any]) -> None:
+    year, number = month.split("-")
+    name = f"{calendar.month_name[int(number)]} {year}"
+    kinds: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    days: dict[int, int] = defaultdict(int)
+    for row in rows:
+        kinds[PLATFORMS[row.platform], row.kind][0] += row.count
+        kinds[PLATFORMS[row.platform], row.kind][1] += row.microdollars
+        days[int(row.day[-2:])] += row.microdollars
+    if kinds:
+        shown = (
+            (platform, kind, count, f"{amount / MICRO:>9,.3f}")
+            for (platform, kind), (count, amount) in sorted(kinds.items(), key=_dearest_first)
+        )
+        print_table(f"Spent in {name}", ("on", "what", "count", "  dollars"), shown)
+    else:
+        out.print(f"[bold]Nothing was spent in {name}.[/]\n")
+    for period in ("month", "today"):
+        if period in summary:
+            out.print(_gauge(period, **summary[period]))
+    if summary["reserved"]:
+        out.print(f"${summary['reserved']:.3f} of it is set aside for calls whose end is not known yet.")
+    if any(days.values()):
+        out.print()
+        for line in _plot(days, calendar.monthrange(int(year), int(number))[1]):
+            out.print(line, style="cyan", markup=False)
+    prices = f"Prices of {summary['prices_as_of']} ({summary['prices_from']})"
+    out.print(f"\n{prices}; days and months are those of UTC.", style="dim", markup=False)
+
+
+def _dearest_first(entry: tuple[tuple[str, str], list[int]]) -> tuple[bool, int, tuple[str, str]]:
+    (platform, kind), (_, amount) = entry
+    return kind == RESERVED, -amount, (platform, kind)
+
+
+def _gauge(period: str, dollars: float, limit: float) -> str:
+    share = dollars / limit if limit else 1.0
+    filled = min(BAR, round(share * BAR))
+    colour = "green" if share < 0.5 else "yellow" if share < 0.8 else "red"
+    bar = f"[{colour}]{'━' * filled}[/][dim]{'─' * (BAR - filled)}[/]"
+    return f"{period:<6}{bar} {share:>4.0%}  ${dollars:,.3f} of ${limit:,.2f}"
+
+
+def _plot(days: Mapping[int, int], length: int) -> list[str]:
+    """Microdollars by day of the month as columns of blocks, with the highest at the top; 72 characters wide."""
+    top = max(days.values())
+    heights = [8 * ROWS * days.get(day, 0) / top for day in range(1, length + 1)]
+    # What cost anything is seen, however little.
+    eighths = [max(1, round(height)) if height else 0 for height in heights]
+    labels = {ROWS - 1: f"{top / MICRO:,.3f}", 0: f"{0:.3f}"}
+    lines = [
+        f"{labels.get(row, ''):>8} │"
+        + "".join(f"{EIGHTHS[min(8, max(0, height - 8 * row))]} " for height in eighths).rstrip()
+        for row in reversed(range(ROWS))
+    ]
+    marks = "".join(f"{day:<2}" if day == 1 or day % 5 == 0 else "  " for day in range(1, length + 1))
+    return ["dollars by day", *lines, f"{'':>8} └{'──' * length}", f"{'':>10}{marks}".rstrip()]
