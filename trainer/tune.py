@@ -19,11 +19,12 @@ from data.errors import RunFailedError
 from trainer.blocks import epoch_blocks
 from trainer.checkpoint import load_checkpoint, save_checkpoint
 from trainer.durable import write_json
+from trainer.examples import with_examples
 from trainer.job import Job, Progress
 from trainer.learning import Arithmetic, adamw, language_model, mean_loss, next_token_loss, quiet_libraries
 from trainer.prompt import encode_posts, end_of_text_id
 from trainer.recipe import Recipe
-from trainer.voice import POSTS, RECORD, VoiceRecord
+from trainer.voice import POSTS, RECORD, Voice, VoiceRecord
 
 CHECKPOINT_SECONDS = 5.0  # at most this much work is lost to a kill, but for the time of one evaluation
 LORA_TARGETS = ["c_attn", "c_proj", "c_fc"]
@@ -185,7 +186,10 @@ def save_voice(folder: Path, job: Job, model: nn.Module, state: TuneState) -> Vo
         seconds=round(state.seconds, 1),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         history=state.history,
+        learned=tuple(corpus.learned for corpus in job.corpora if corpus.learned),
     )
+    device = next(model.parameters()).device.type
+    record = with_examples(Voice(record, voice), device).record
     write_json(voice / RECORD, record.to_json())
     shutil.rmtree(folder / "voice", ignore_errors=True)  # left by an attempt whose trainer was killed
     os.replace(voice, folder / "voice")

@@ -23,6 +23,7 @@ from data.store import Run, Store, open_store
 from trainer.bases import resolve_base
 from trainer.child import Nursery, explain
 from trainer.job import Job, JobCorpus
+from trainer.learned import learned_from
 from trainer.recipe import Recipe
 from trainer.voice import Voice, VoiceRecord, publish
 from trainer.wish import load_corpora
@@ -184,7 +185,8 @@ class Trainer:
         corpora = []
         for corpus in await load_corpora(self._store, run.handles, recipe.profile):
             learn, held_out = split(corpus.texts, seed=recipe.seed)
-            corpora.append(JobCorpus(corpus.handle, list(learn), list(held_out)))
+            learned = await learned_from(self._store, corpus)
+            corpora.append(JobCorpus(corpus.handle, list(learn), list(held_out), learned))
         job = Job(
             key=run.voice_key,
             base=base.name,
