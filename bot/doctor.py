@@ -12,6 +12,7 @@ from typing import Literal
 import psutil
 from huggingface_hub import HfApi
 
+from bot.hub.pushed import delete_doomed, in_a_sentence
 from bot.training import TRAINER_IS_ALIVE_SECONDS
 from data.errors import MynahError
 from data.settings import Settings
@@ -38,7 +39,8 @@ async def examine(settings: Settings, *, quick: bool = False, expect_trainer: bo
     """Run every check, or with `quick` those that cost next to nothing; none of them raises."""
     checks: list[Callable[[Settings], Awaitable[Finding]]] = [_home, _store, _trainer]
     if not quick:
-        checks = [_python, _memory, *checks, _builtin, _base, _tuning, _speaking, _erasure, examine_discord]
+        checks = [_python, _memory, *checks, _builtin, _base, _tuning, _speaking, _erasure]
+        checks += [examine_hub, examine_discord]
     findings = [await check(settings) for check in checks]
     if expect_trainer:
         findings = [
@@ -170,6 +172,20 @@ async def _erasure(settings: Settings) -> Finding:
         advice = f"Run `mynah forget {waiting[0]}` within a day."
         return Finding("erasure", "note", f"to be erased: {', '.join(f'@{handle}' for handle in waiting)}", advice)
     return Finding("erasure", "ok", "nobody waits to be erased")
+
+
+async def examine_hub(settings: Settings) -> Finding:
+    """Whether a voice still stands on the model hub that had to go from there; it is tried again now."""
+    try:
+        async with open_store(settings.database) as store:
+            gone, left = await delete_doomed(store, settings)
+    except MynahError as error:
+        return Finding("model hub", "fail", str(error), "Mend the store first.")
+    if left:
+        advice = "Mend that, then run `mynah doctor` again: platforms give a day for it."
+        return Finding("model hub", "fail", in_a_sentence(left, left), advice)
+    found = f"deleted there now: {', '.join(gone)}" if gone else "nothing waits to be deleted there"
+    return Finding("model hub", "ok", found)
 
 
 async def examine_discord(settings: Settings) -> Finding:

@@ -79,6 +79,9 @@ class Progress:
     steps: int
     loss: float  # nats per token, the last step's
     held_out_loss: float  # nats per token, the last evaluation's
+    held_out_loss_before: float  # nats per token, the untouched base's
+    evaluated: bool  # whether that evaluation came with this step
+    learning_rate: float
     tokens_per_second: float
     eta_seconds: float
 

@@ -88,8 +88,9 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
         rows = slice(
             state.step % steps_per_epoch * recipe.batch, (state.step % steps_per_epoch + 1) * recipe.batch
         )
+        learning_rate = recipe.learning_rate * rate_factor(state.step, steps, recipe.warmup_share)
         for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * rate_factor(state.step, steps, recipe.warmup_share)
+            group["lr"] = learning_rate
         with arithmetic.autocast():
             loss = next_token_loss(
                 model, blocks[0][rows].to(arithmetic.device), blocks[1][rows].to(arithmetic.device)
@@ -116,7 +117,7 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
         if time.monotonic() - last_checkpoint > CHECKPOINT_SECONDS:
             save_checkpoint(folder / "checkpoint.safetensors", model, [optimizer], asdict(state))
             last_checkpoint = time.monotonic()
-        report(_progress(state, steps, loss_value, recipe.batch * context))
+        report(_progress(state, steps, loss_value, learning_rate, recipe.batch * context))
 
     if not state.best < state.before:
         raise RunFailedError(
@@ -202,13 +203,16 @@ def _no_number(step: int) -> RunFailedError:
     )
 
 
-def _progress(state: TuneState, steps: int, loss: float, tokens_per_step: int) -> Progress:
+def _progress(state: TuneState, steps: int, loss: float, learning_rate: float, tokens_per_step: int) -> Progress:
     seconds_per_step = state.seconds / state.step
     return Progress(
         step=state.step,
         steps=steps,
         loss=round(loss, 4),
         held_out_loss=round(state.history[-1]["held_out_loss"], 4),
+        held_out_loss_before=round(state.before, 4),
+        evaluated=state.history[-1]["step"] == state.step,
+        learning_rate=learning_rate,
         tokens_per_second=round(tokens_per_step / seconds_per_step, 1),
         eta_seconds=round((steps - state.step) * seconds_per_step, 1),
     )

@@ -11,19 +11,20 @@ import contextlib
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from data.errors import NotFoundError
 from data.posts import voice_name
-from trainer.durable import flush_to_disk
+from trainer.durable import flush_to_disk, write_json
 from trainer.learned import Learned
 from trainer.recipe import Method, Recipe
 
 RECORD = "voice.json"
 POSTS = "posts.json"
 EXAMPLE_OPENING = "My dream is"  # the reference's start of a sentence
+UNASKED = 40  # texts from an empty opening, of which `copy_rate` is the copied share
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,12 @@ class Voice:
             raise NotFoundError(f"There is no voice in {folder}; train it again with `mynah train`.") from None
         except (ValueError, KeyError, TypeError):
             raise NotFoundError(f"The voice in {folder} is damaged; train it again with `mynah train`.") from None
+
+    def noting(self, tracked: dict[str, str]) -> "Voice":
+        """The voice, its record on the disk saying where its tracked runs are. Raises OSError on a full disk."""
+        record = replace(self.record, tracked=tracked)
+        write_json(self.folder / RECORD, record.to_json())
+        return Voice(record, self.folder)
 
     def training_posts(self) -> list[str]:
         """The cleaned posts the voice was tuned on."""

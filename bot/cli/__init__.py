@@ -3,7 +3,7 @@
 import typer
 from pydantic import ValidationError
 
-from bot.cli import consent, corpora, fronts, operate, speak, voices
+from bot.cli import cards, consent, corpora, fronts, hub, operate, picture, speak, track, voices
 from bot.logs import start_logging
 from data.errors import InputError
 from data.settings import Settings
@@ -40,7 +40,7 @@ def load_settings() -> Settings:
         ) from None
 
 
-for module in (corpora, consent, voices, speak, fronts, operate):
+for module in (corpora, consent, voices, cards, hub, speak, picture, fronts, track, operate):
     module.add_commands(app)
 
 __all__ = ["app", "load_settings"]

@@ -33,6 +33,7 @@ _KINDS = {
     "mentions": "mentions that were answered",
     "rights": "decisions on who may use a voice",
     "opt_outs": "opt-outs",
+    "repositories": "voices on the model hub",
 }
 
 
