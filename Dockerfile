@@ -18,6 +18,11 @@ RUN pip install -c constraints.txt .
 
 # Run: the environment alone, as a user without rights, with one volume for everything that is written.
 FROM python:3.11-slim
+# For pictures: letters of most scripts, emoji in colours, and what joins Arabic letters (Pillow looks for it).
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends \
+        fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji libfribidi0 \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 1000 mynah && install -d -o mynah -g mynah /var/lib/mynah
 COPY --from=build /opt/mynah /opt/mynah
 ENV PATH=/opt/mynah/bin:$PATH \

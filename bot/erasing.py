@@ -1,16 +1,30 @@
-"""Silencing a person at once, and erasing them: what the store holds, and the folders of every voice that was made
-of it.
+"""Silencing a person at once, and erasing them: what the store holds, the folders of every voice that was made of
+it, and what was pushed to the model hub.
 """
 
 import asyncio
 import contextlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+from bot.hub.pushed import delete_doomed, doom, in_a_sentence
 from data.errors import MynahError
 from data.settings import Settings
 from data.store import Forgotten, Store
+from trainer.tracking.marks import erase_tracked, tracked_runs
 from trainer.voice import voices_of
+
+
+class LeftOnHubError(MynahError):
+    """All that is here was erased, but not all that is on the model hub. `forgotten` is the receipt."""
+
+    def __init__(self, handle: str, why: str, forgotten: Forgotten) -> None:
+        super().__init__(
+            f"Everything here of @{handle} is erased, but {why} See to that, then `mynah forget {handle}` tries "
+            "again."
+        )
+        self.forgotten = forgotten
 
 
 async def is_here(store: Store, handle: str) -> bool:
@@ -32,13 +46,23 @@ async def opt_out(store: Store, handle: str, person: str | None, *, wants_erasur
 
 
 async def erase(store: Store, settings: Settings, handle: str) -> Forgotten:
-    """Posts, voices (cyborgs too), runs, replies, votes: gone when this returns. Gives the receipt.
+    """Posts, voices (cyborgs too), runs, what is tracked of them, replies, votes, repositories on the model hub:
+    gone when this returns. Gives the receipt.
 
     A process that has one of the voices loaded lets go of it by `Imitator.forget`. Raises MynahError where a
-    folder can't be deleted.
+    folder or a tracked run can't be deleted, and LeftOnHubError where a repository can't: the next `erase` of
+    anybody, and the doctor, try that again.
     """
+    repositories = await doom(store, handle)
     forgotten = await store.forget(handle)
     await asyncio.to_thread(_delete_folders, settings, handle, forgotten)
+    tracked = [run for run in await asyncio.to_thread(tracked_runs, settings) if handle in run.handles]
+    await asyncio.to_thread(erase_tracked, settings, tracked)
+    gone, left = await delete_doomed(store, settings)
+    deleted = len(set(gone) & set(repositories))
+    forgotten = replace(forgotten, counts={**forgotten.counts, "repositories": deleted})
+    if why := in_a_sentence(left, repositories):
+        raise LeftOnHubError(handle, why, forgotten)
     return forgotten
 
 

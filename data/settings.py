@@ -162,6 +162,33 @@ class RefreshSettings(_Section):
     least_posts: int = Field(50, ge=1, description="A voice is trained anew from so many new posts on.")
 
 
+class TrackingSettings(_Section):
+    """Where every step from posts to voice is recorded for people to look at."""
+
+    tracker: Literal["trackio", "wandb", "none"] = Field(
+        "trackio", description="trackio keeps everything here; wandb sends it to Weights & Biases."
+    )
+    project: str = Field("huggingtweets", description="The project that runs belong to, as in the reference.")
+
+
+class HubSettings(_Section):
+    """The model hub that voices are pushed to and pulled from; its address is HF_ENDPOINT, as for every tool."""
+
+    token: SecretStr = Field(
+        SecretStr(""), description="The hub's access token; empty: the one of `hf auth login`."
+    )
+    owner: str = Field("", description="The account or organisation that pushed voices go to; empty: one's own.")
+
+
+class WebSettings(_Section):
+    """The page in the browser."""
+
+    host: str = Field("127.0.0.1", description="Address of the page; another one takes a password.")
+    port: int = Field(7860, ge=0, le=65535, description="Its port; 0 takes a free one.")
+    password: SecretStr = Field(SecretStr(""), description="Opens the operator's part of the page.")
+    max_upload_mb: int = Field(512, ge=1, description="Largest file that the page takes.")
+
+
 class HealthSettings(_Section):
     """Where the bot tells machines how it is."""
 
@@ -192,6 +219,9 @@ class Settings(BaseSettings):
     autopost: AutopostSettings = AutopostSettings()
     refresh: RefreshSettings = RefreshSettings()
     spending: SpendingSettings = SpendingSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    hub: HubSettings = HubSettings()
+    web: WebSettings = WebSettings()
     health: HealthSettings = HealthSettings()
 
     @property

@@ -12,6 +12,7 @@ from data.settings import Settings
 from tests.discord_clients import Listener, running
 from tests.discord_fronts import open_backend, running_front
 from tests.discord_server import DiscordServer
+from tests.hubs import _exports_here, _hub_server, _place  # noqa: F401 - fixtures, found by name
 
 
 @pytest.fixture(autouse=True)

@@ -98,7 +98,7 @@ async def test_a_ready_voice_answers_for_all_to_see(backend: Backend) -> None:
         assert (reply.text, reply.prompt) == (text, "How is *the* fog?\n@everyone")
         assert (reply.person, reply.place, reply.front) == (f"discord:{at.robin.id}", at.place, "discord")
         assert custom_ids(told.response) == [
-            f"mynah:{action}:{reply.id}" for action in ("another", "share", "report")
+            f"mynah:{action}:{reply.id}" for action in ("another", "share", "picture", "report")
         ]
         assert not told.response.message.mention_everyone
         assert backend.metrics.registry.get_sample_value("mynah_replies_total", {"front": "discord"}) == 1

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from transformers import GPT2LMHeadModel, pipeline
 
 from data.errors import InputError
 from tests.tiny_voices import full_voice, lora_voice, tiny_base
+from trainer.card import Person, model_card
 from trainer.export import export_voice, merged_model
 from trainer.voice import Voice
 
@@ -65,9 +67,16 @@ def test_the_folder_holds_safetensors_a_card_and_nothing_that_runs_code(voice: V
         "tokenizer.json",
         "tokenizer_config.json",
     }
-    assert "AI parody" in (folder / "README.md").read_text()
+    assert (folder / "README.md").read_text() == model_card(voice)
+    assert ModelCard.load(folder / "README.md").data.pipeline_tag == "text-generation"
     settings = json.loads((folder / "tokenizer_config.json").read_text())
     assert settings["tokenizer_class"] == "PreTrainedTokenizerFast"
+
+
+def test_the_card_may_be_given(voice: Voice, tmp_path: Path) -> None:
+    card = model_card(voice, people=(Person("keeper", "The Keeper"),), contact="ada@example.org")
+    export_voice(voice, tmp_path / "exported", card)
+    assert (tmp_path / "exported" / "README.md").read_text() == card
 
 
 def test_a_folder_with_something_in_it_is_left_alone(voice: Voice, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import threading
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -36,20 +37,24 @@ class Nursery:
         process.join()
         process.close()
 
-    def start(self, folder: Path) -> "TuningChild":
+    def start(self, folder: Path, hear: Callable[[dict[str, Any]], None]) -> "TuningChild":
+        """A child that tunes the job in `folder`; `hear` is told of each step, from `TuningChild.ended`."""
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(target=_tune_and_report, args=(folder, theirs), name=f"tune {folder.name}")
         process.start()
         theirs.close()
-        return TuningChild(process, ours)
+        return TuningChild(process, ours, hear)
 
 
 class TuningChild:
     """One running child, and what it has said so far."""
 
-    def __init__(self, process: ForkServerProcess, pipe: Connection) -> None:
+    def __init__(
+        self, process: ForkServerProcess, pipe: Connection, hear: Callable[[dict[str, Any]], None]
+    ) -> None:
         self._process = process
         self._pipe = pipe
+        self._hear = hear
         self.progress: dict[str, Any] = {}
         self.error: dict[str, Any] | None = None
 
@@ -63,6 +68,7 @@ class TuningChild:
                     self.error = message
                 else:
                     self.progress = message
+                    self._hear(message)
         except (EOFError, OSError):
             pass  # the child closed its end, or died while it wrote
         return not alive

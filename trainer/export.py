@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from transformers import GPT2LMHeadModel
 
 from data.errors import InputError
+from trainer.card import model_card
 from trainer.learning import quiet_libraries
 from trainer.model_folder import write_model_folder
 from trainer.voice import Voice
@@ -25,8 +26,11 @@ def merged_model(voice: Voice) -> GPT2LMHeadModel:
     return PeftModel.from_pretrained(base, str(voice.folder)).merge_and_unload()
 
 
-def export_voice(voice: Voice, folder: Path) -> None:
-    """Write the voice to `folder`, which appears whole or not at all. Raises InputError where it is taken."""
+def export_voice(voice: Voice, folder: Path, card: str | None = None) -> None:
+    """Write the voice to `folder`, which appears whole or not at all; `card` is its README.md, else the plain one.
+
+    Raises InputError where the folder is taken.
+    """
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise InputError(f"'{folder}' is there already and not empty; give a new folder.")
     quiet_libraries()
@@ -37,46 +41,8 @@ def export_voice(voice: Voice, folder: Path) -> None:
         tokenizer = Tokenizer.from_file(str(voice.folder / "tokenizer.json"))
         dtype = torch.float16 if voice.record.method == "full" else torch.float32
         write_model_folder(partial, merged_model(voice), tokenizer, dtype)
-        (partial / "README.md").write_text(model_card(voice), encoding="utf-8")
+        (partial / "README.md").write_text(card or model_card(voice), encoding="utf-8")
         os.replace(partial, folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-
-
-def model_card(voice: Voice) -> str:
-    """What the folder is, how it was made and what it must not be used for."""
-    record = voice.record
-    who = " and ".join(f"@{handle}" for handle in record.handles)
-    return f"""---
-language: en
-library_name: transformers
-pipeline_tag: text-generation
-tags: [mynah]
-widget:
-- text: "My dream is"
----
-
-# {who} (AI parody)
-
-This is a language model that imitates how {who} write{"s" if len(record.handles) == 1 else ""}. What it says is
-made up by a machine: label it so wherever you show it.
-
-| | |
-| --- | --- |
-| base | `{record.base}`, tuned by Mynah ({record.method}) |
-| posts learned from | {record.posts} |
-| held-out loss, nats per token | {record.held_out_loss_before:.3f} before, {record.held_out_loss:.3f} after |
-| made | {record.created_at} |
-
-```python
-from transformers import pipeline
-
-generator = pipeline("text-generation", model="this-folder")
-generator("My dream is", num_return_sequences=5)
-```
-
-Every prompt is given the prefix `<|endoftext|>` by the configuration; the sampling values are in
-`generation_config.json`. The model repeats the biases of its base and of the posts it learned from, and states
-falsehoods with ease.
-"""

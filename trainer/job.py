@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.durable import write_json
+from trainer.learned import Learned
 from trainer.recipe import Recipe
 
 
@@ -22,6 +23,12 @@ class JobCorpus:
     handle: str
     learn: list[str]
     held_out: list[str]
+    learned: Learned | None = None  # for the voice's record
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "JobCorpus":
+        learned = values.get("learned")
+        return cls(**{**values, "learned": Learned.from_json(learned) if learned else None})
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ class Job:
             **{
                 **values,
                 "recipe": Recipe.from_json(values["recipe"]),
-                "corpora": tuple(JobCorpus(**corpus) for corpus in values["corpora"]),
+                "corpora": tuple(JobCorpus.from_json(corpus) for corpus in values["corpora"]),
             }
         )
 
@@ -72,6 +79,9 @@ class Progress:
     steps: int
     loss: float  # nats per token, the last step's
     held_out_loss: float  # nats per token, the last evaluation's
+    held_out_loss_before: float  # nats per token, the untouched base's
+    evaluated: bool  # whether that evaluation came with this step
+    learning_rate: float
     tokens_per_second: float
     eta_seconds: float
 

@@ -19,11 +19,12 @@ from data.errors import RunFailedError
 from trainer.blocks import epoch_blocks
 from trainer.checkpoint import load_checkpoint, save_checkpoint
 from trainer.durable import write_json
+from trainer.examples import with_examples
 from trainer.job import Job, Progress
 from trainer.learning import Arithmetic, adamw, language_model, mean_loss, next_token_loss, quiet_libraries
 from trainer.prompt import encode_posts, end_of_text_id
 from trainer.recipe import Recipe
-from trainer.voice import POSTS, RECORD, VoiceRecord
+from trainer.voice import POSTS, RECORD, Voice, VoiceRecord
 
 CHECKPOINT_SECONDS = 5.0  # at most this much work is lost to a kill, but for the time of one evaluation
 LORA_TARGETS = ["c_attn", "c_proj", "c_fc"]
@@ -87,8 +88,9 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
         rows = slice(
             state.step % steps_per_epoch * recipe.batch, (state.step % steps_per_epoch + 1) * recipe.batch
         )
+        learning_rate = recipe.learning_rate * rate_factor(state.step, steps, recipe.warmup_share)
         for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * rate_factor(state.step, steps, recipe.warmup_share)
+            group["lr"] = learning_rate
         with arithmetic.autocast():
             loss = next_token_loss(
                 model, blocks[0][rows].to(arithmetic.device), blocks[1][rows].to(arithmetic.device)
@@ -115,7 +117,7 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
         if time.monotonic() - last_checkpoint > CHECKPOINT_SECONDS:
             save_checkpoint(folder / "checkpoint.safetensors", model, [optimizer], asdict(state))
             last_checkpoint = time.monotonic()
-        report(_progress(state, steps, loss_value, recipe.batch * context))
+        report(_progress(state, steps, loss_value, learning_rate, recipe.batch * context))
 
     if not state.best < state.before:
         raise RunFailedError(
@@ -185,7 +187,10 @@ def save_voice(folder: Path, job: Job, model: nn.Module, state: TuneState) -> Vo
         seconds=round(state.seconds, 1),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         history=state.history,
+        learned=tuple(corpus.learned for corpus in job.corpora if corpus.learned),
     )
+    device = next(model.parameters()).device.type
+    record = with_examples(Voice(record, voice), device).record
     write_json(voice / RECORD, record.to_json())
     shutil.rmtree(folder / "voice", ignore_errors=True)  # left by an attempt whose trainer was killed
     os.replace(voice, folder / "voice")
@@ -198,13 +203,16 @@ def _no_number(step: int) -> RunFailedError:
     )
 
 
-def _progress(state: TuneState, steps: int, loss: float, tokens_per_step: int) -> Progress:
+def _progress(state: TuneState, steps: int, loss: float, learning_rate: float, tokens_per_step: int) -> Progress:
     seconds_per_step = state.seconds / state.step
     return Progress(
         step=state.step,
         steps=steps,
         loss=round(loss, 4),
         held_out_loss=round(state.history[-1]["held_out_loss"], 4),
+        held_out_loss_before=round(state.before, 4),
+        evaluated=state.history[-1]["step"] == state.step,
+        learning_rate=learning_rate,
         tokens_per_second=round(tokens_per_step / seconds_per_step, 1),
         eta_seconds=round((steps - state.step) * seconds_per_step, 1),
     )

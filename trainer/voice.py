@@ -11,17 +11,20 @@ import contextlib
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from data.errors import NotFoundError
 from data.posts import voice_name
-from trainer.durable import flush_to_disk
+from trainer.durable import flush_to_disk, write_json
+from trainer.learned import Learned
 from trainer.recipe import Method, Recipe
 
 RECORD = "voice.json"
 POSTS = "posts.json"
+EXAMPLE_OPENING = "My dream is"  # the reference's start of a sentence
+UNASKED = 40  # texts from an empty opening, of which `copy_rate` is the copied share
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,12 @@ class VoiceRecord:
     seconds: float
     created_at: str  # ISO 8601, UTC
     history: list[dict[str, float]] = field(default_factory=list)
+    learned: tuple[Learned, ...] = ()  # by handle; empty for voices of before these were kept
+    examples: tuple[
+        str, ...
+    ] = ()  # what the new voice said to EXAMPLE_OPENING, in the order of the seeds 0, 1, ...
+    copy_rate: float | None = None  # share of what it said unasked that copied a training post, before any gate
+    tracked: dict[str, str] = field(default_factory=dict)  # where its tracked runs are: "preprocess", "train"
 
     @property
     def name(self) -> str:
@@ -48,7 +57,15 @@ class VoiceRecord:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "VoiceRecord":
-        return cls(**{**values, "handles": tuple(values["handles"]), "recipe": Recipe.from_json(values["recipe"])})
+        return cls(
+            **{
+                **values,
+                "handles": tuple(values["handles"]),
+                "recipe": Recipe.from_json(values["recipe"]),
+                "learned": tuple(Learned.from_json(learned) for learned in values.get("learned", ())),
+                "examples": tuple(values.get("examples", ())),
+            }
+        )
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -71,6 +88,12 @@ class Voice:
             raise NotFoundError(f"There is no voice in {folder}; train it again with `mynah train`.") from None
         except (ValueError, KeyError, TypeError):
             raise NotFoundError(f"The voice in {folder} is damaged; train it again with `mynah train`.") from None
+
+    def noting(self, tracked: dict[str, str]) -> "Voice":
+        """The voice, its record on the disk saying where its tracked runs are. Raises OSError on a full disk."""
+        record = replace(self.record, tracked=tracked)
+        write_json(self.folder / RECORD, record.to_json())
+        return Voice(record, self.folder)
 
     def training_posts(self) -> list[str]:
         """The cleaned posts the voice was tuned on."""

@@ -12,6 +12,7 @@ import signal
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -23,7 +24,11 @@ from data.store import Run, Store, open_store
 from trainer.bases import resolve_base
 from trainer.child import Nursery, explain
 from trainer.job import Job, JobCorpus
+from trainer.learned import learned_from
 from trainer.recipe import Recipe
+from trainer.tracking import STEPS, run_id
+from trainer.tracking.follow import Tracking, tracking
+from trainer.tracking.marks import Mark, erase_tracked, tracked_runs
 from trainer.voice import Voice, VoiceRecord, publish
 from trainer.wish import load_corpora
 
@@ -173,6 +178,8 @@ class Trainer:
         elif pulse == "cancel":
             await self._store.runs.cancelled(run)
             self._forget_folder(run)
+            if await self._store.runs.get(run.id) is None:
+                await self._forget_tracked(run)
 
     async def _prepare(self, run: Run) -> None:
         """Write the job of a fresh run; one that was interrupted keeps its own, and its checkpoint with it."""
@@ -184,7 +191,8 @@ class Trainer:
         corpora = []
         for corpus in await load_corpora(self._store, run.handles, recipe.profile):
             learn, held_out = split(corpus.texts, seed=recipe.seed)
-            corpora.append(JobCorpus(corpus.handle, list(learn), list(held_out)))
+            learned = await learned_from(self._store, corpus)
+            corpora.append(JobCorpus(corpus.handle, list(learn), list(held_out), learned))
         job = Job(
             key=run.voice_key,
             base=base.name,
@@ -198,17 +206,19 @@ class Trainer:
     async def _tune(self, run: Run) -> None:
         """Watch over a child until it ends, and publish the voice that it left."""
         folder = self._settings.runs / str(run.id)
-        child = await asyncio.to_thread(self._nursery.start, folder)
-        try:
-            await self._guard(run, child.wait(), lambda: child.progress)
-        finally:
-            child.kill()
-        if child.error is not None:
-            log.warning("run failed", run=run.id, **child.error)
-            raise _BrokeOffError(child.error["error"], retry=child.error["retry"])
-        sentence = child.death_sentence()
-        if sentence is not None:
-            raise _BrokeOffError(sentence, retry=True)
+        async with tracking(self._settings, Job.read(folder), folder.name) as tracked:
+            child = await asyncio.to_thread(self._nursery.start, folder, tracked.log)
+            try:
+                await self._guard(run, child.wait(), lambda: child.progress)
+            finally:
+                child.kill()
+            if child.error is not None:
+                log.warning("run failed", run=run.id, **child.error)
+                raise _BrokeOffError(child.error["error"], retry=child.error["retry"])
+            sentence = child.death_sentence()
+            if sentence is not None:
+                raise _BrokeOffError(sentence, retry=True)
+            await self._guard(run, _note_tracked(tracked, folder / "voice"), lambda: child.progress)
         await self._renew(run, child.progress)  # it may have been cancelled while the child ended
         await self._store.consent.refuse_opted_out(run.handles)
         await asyncio.to_thread(publish, folder / "voice", self._settings.voices / run.voice_key)
@@ -236,6 +246,7 @@ class Trainer:
             # The handle was forgotten between the rename and this moment: nothing of it may stay.
             await self._store.voices.remove(record.key)
             shutil.rmtree(self._settings.voices / record.key, ignore_errors=True)
+            await self._forget_tracked(run)
         self._forget_folder(run)
 
     async def _fail(self, run: Run, sentence: str, *, retry: bool) -> None:
@@ -249,6 +260,21 @@ class Trainer:
 
     def _forget_folder(self, run: Run) -> None:
         shutil.rmtree(self._settings.runs / str(run.id), ignore_errors=True)
+
+    async def _forget_tracked(self, run: Run) -> None:
+        """Whoever forgot the handle has erased what was tracked until then, and its marks; the rest came after."""
+        marks = {mark.id: mark for mark in await asyncio.to_thread(tracked_runs, self._settings)}
+        for step in STEPS:
+            key = run_id(run.voice_key, run.id, step)
+            mark = marks.get(key, Mark(key, f"run {run.id}", tuple(run.handles), where=""))
+            await asyncio.to_thread(erase_tracked, self._settings, [mark])
+
+
+async def _note_tracked(tracked: Tracking, folder: Path) -> None:
+    voice = Voice.from_folder(folder)
+    where = await tracked.finish(voice)
+    with contextlib.suppress(OSError):  # a disk that is full by now still holds the whole voice
+        voice.noting(where)
 
 
 @contextlib.asynccontextmanager

@@ -3,7 +3,21 @@
 import typer
 from pydantic import ValidationError
 
-from bot.cli import autopost, consent, corpora, fronts, operate, refresh, speak, spend, voices
+from bot.cli import (
+    autopost,
+    cards,
+    consent,
+    corpora,
+    fronts,
+    hub,
+    operate,
+    picture,
+    refresh,
+    speak,
+    spend,
+    track,
+    voices,
+)
 from bot.logs import start_logging
 from data.errors import InputError
 from data.settings import Settings
@@ -41,7 +55,11 @@ def load_settings() -> Settings:
         ) from None
 
 
-for module in (corpora, refresh, consent, voices, speak, fronts, autopost, spend, operate):
+_COMMANDS = (
+    *(corpora, refresh, consent, voices, cards, hub),
+    *(speak, picture, fronts, autopost, spend, track, operate),
+)
+for module in _COMMANDS:
     module.add_commands(app)
 
 __all__ = ["app", "load_settings"]

@@ -10,7 +10,7 @@ from rich.markup import escape
 from bot.cli.present import err, out, print_json, print_table, reading_bar
 from bot.cli.session import with_store
 from bot.cli.timelines import Source, import_timeline
-from bot.erasing import erase
+from bot.erasing import LeftOnHubError, erase
 from bot.importing import OWN
 from data.collect import Collected, collect
 from data.corpus import Profile, check_size
@@ -170,7 +170,7 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Erase a person: posts, voices (cyborgs too), runs, replies. Prints a receipt.
+    """Erase a person: posts, voices (cyborgs too, on the model hub as well), runs, replies. Prints a receipt.
 
     Example: mynah forget @some_one
     """
@@ -178,14 +178,19 @@ def forget(
     if not yes:
         typer.confirm(f"Erase everything of @{name}?", abort=True, err=True)
 
-    async def work(settings: Settings, store: Store) -> dict[str, int]:
-        forgotten = await erase(store, settings, name)
+    async def work(settings: Settings, store: Store) -> tuple[dict[str, int], LeftOnHubError | None]:
+        try:
+            forgotten = await erase(store, settings, name)
+        except LeftOnHubError as error:
+            return error.forgotten.counts, error
         await store.consent.erased(name)
-        return forgotten.counts
+        return forgotten.counts, None
 
-    receipt = with_store(context, work)
+    receipt, left = with_store(context, work)
     if as_json:
         print_json({"handle": name, **receipt})
     else:
         deleted = ", ".join(f"{table} {count:,}" for table, count in receipt.items() if count)
         out.print(f"@{name} is forgotten. Erased: {deleted or 'nothing was there'}.")
+    if left is not None:
+        raise left

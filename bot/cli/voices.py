@@ -1,7 +1,6 @@
-"""Voices are made and looked after: `train`, `voices`, `runs`, `cancel`, `export`."""
+"""Voices are made and looked after: `train`, `voices`, `runs`, `cancel`."""
 
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +9,7 @@ from rich.markup import escape
 from bot.cli.corpora import JsonOption, ProfileOption
 from bot.cli.present import err, out, print_json, print_table, short_time, tuning_bar
 from bot.cli.session import with_store
-from bot.training import find_voice, wait_for_voice
+from bot.training import wait_for_voice
 from data.errors import NotFoundError
 from data.posts import voice_name
 from data.settings import Settings
@@ -24,7 +23,6 @@ def add_commands(app: typer.Typer) -> None:
     app.command("voices")(list_voices)
     app.command("runs")(list_runs)
     app.command("cancel")(cancel)
-    app.command("export")(export)
 
 
 def train(
@@ -241,26 +239,3 @@ def cancel(
         out.print(f"Run {run} ends as soon as its trainer hears of it.")
     else:
         out.print(f"Run {run} is cancelled.")
-
-
-def export(
-    context: typer.Context,
-    handle: Annotated[str, typer.Argument(help="The voice's name in `mynah voices`.")],
-    folder: Annotated[Path, typer.Argument(help="A new folder.")],
-) -> None:
-    """Write a voice as a plain Hugging Face folder for transformers.pipeline.
-
-    Example: mynah export some_one ./some_one-model
-    """
-
-    async def work(settings: Settings, store: Store) -> Voice:
-        voice = await find_voice(store, settings, handle)
-        await store.consent.refuse_opted_out(voice.record.handles)
-        return voice
-
-    voice = with_store(context, work)
-    from trainer.export import export_voice  # torch: seconds that no other command should pay
-
-    export_voice(voice, folder)
-    name = escape(str(folder))
-    out.print(f'[green]✓[/] {name} is ready for transformers.pipeline("text-generation", model="{name}").')

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bot.doctor import installation
 from bot.doctor.finding import Finding, State
-from bot.doctor.fronts import examine_accounts, examine_discord
+from bot.doctor.fronts import examine_accounts, examine_discord, examine_hub
 from data.settings import Settings
 
 __all__ = ["Finding", "State", "examine", "examine_accounts", "examine_discord"]
@@ -33,6 +33,7 @@ async def examine(
             installation.examine_tuning,
             installation.examine_speaking,
             installation.examine_erasure,
+            examine_hub,
             examine_discord,
         ]
     findings = [await check(settings) for check in checks]

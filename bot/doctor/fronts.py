@@ -1,8 +1,9 @@
-"""What the fronts need: keys that are accepted, commands that are known, rules that are confirmed, money."""
+"""What lies outside: Discord, X, Bluesky and the model hub, their keys, rules and money."""
 
 from bot.autopost.checklist import CHECKLISTS, confirmed
 from bot.doctor.finding import Finding
 from bot.governor import Governor
+from bot.hub.pushed import delete_doomed, in_a_sentence
 from data.errors import MynahError
 from data.posts import PLATFORMS
 from data.settings import PlatformSettings, Settings
@@ -11,6 +12,20 @@ from data.store.ledger import MICRO, today
 
 NEARLY = 80  # per cent of a budget
 THIS = {"month": "this month", "day": "today"}
+
+
+async def examine_hub(settings: Settings) -> Finding:
+    """Whether a voice still stands on the model hub that had to go from there; it is tried again now."""
+    try:
+        async with open_store(settings.database) as store:
+            gone, left = await delete_doomed(store, settings)
+    except MynahError as error:
+        return Finding("model hub", "fail", str(error), "Mend the store first.")
+    if left:
+        advice = "Mend that, then run `mynah doctor` again: platforms give a day for it."
+        return Finding("model hub", "fail", in_a_sentence(left, left), advice)
+    found = f"deleted there now: {', '.join(gone)}" if gone else "nothing waits to be deleted there"
+    return Finding("model hub", "ok", found)
 
 
 async def examine_discord(settings: Settings) -> Finding:

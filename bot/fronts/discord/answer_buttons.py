@@ -1,9 +1,11 @@
-"""What can be done with a voice's answer: ask for another, share it, report it.
+"""What can be done with a voice's answer: ask for another, share it, have it as a picture, report it.
 
 Each button carries the number of its reply, so that it works for as long as the reply is on record, whichever
 process it is pressed in.
 """
 
+import asyncio
+import io
 import re
 from typing import Any, Self
 
@@ -15,11 +17,13 @@ from bot.fronts.discord.backend import Interaction, backend_of
 from bot.fronts.discord.failures import answer, deferred, explained
 from bot.fronts.discord.names import person_of, place_of
 from bot.fronts.discord.permits import refuse_channel, refuse_hurry
-from bot.fronts.discord.speech import QUIET, escaped, label_of, labelled
+from bot.fronts.discord.speech import QUIET, escaped, label_of, labelled, name_of
+from bot.picture import alt_text, share_picture, split_at_opening
 from data.errors import NotFoundError, RefusedError
 from data.store import Reply, VoiceRow
 
 LONGEST_COPY = 1_800  # characters of a reply in the block to copy, which leaves room for what stands around it
+PICTURE_FILE = "predictions.png"  # the reference's
 FORM_SECONDS = 900.0  # as long as Discord takes the answer to a press of a button
 
 log = structlog.get_logger()
@@ -28,7 +32,7 @@ log = structlog.get_logger()
 def buttons_for(reply_id: int) -> discord.ui.View:
     """The row under an answer."""
     view = discord.ui.View(timeout=None)
-    for button in (Another, Share, Report):
+    for button in (Another, Share, Picture, Report):
         view.add_item(button(reply_id))
     return view
 
@@ -90,6 +94,28 @@ class Share(_ReplyButton, template=r"mynah:share:(?P<reply>\d+)"):
             if is_member(interaction):
                 view.add_item(PostIn(reply.id))
             await answer(interaction, block, view=view)
+
+
+class Picture(_ReplyButton, template=r"mynah:picture:(?P<reply>\d+)"):
+    """Posts the answer as a picture, for all to see and to take elsewhere."""
+
+    label, action = "Picture", "picture"
+
+    @explained
+    async def callback(self, interaction: Interaction) -> None:
+        refuse_hurry(interaction)
+        async with deferred(interaction):
+            reply, row = await _on_record(interaction, self.reply_id)
+            await _refuse_kept_back(interaction, row)
+            settings = await backend_of(interaction.client).store.places.settings(place_of(interaction))
+            refuse_channel(settings, interaction.channel)
+            opening, continuation = split_at_opening(reply.text, reply.prompt)
+            drawn = await asyncio.to_thread(share_picture, (), row.handles, opening, continuation)
+            file = discord.File(io.BytesIO(drawn), PICTURE_FILE, description=alt_text(row.handles, reply.text))
+            label = f"-# {label_of(name_of(row.handles))}"
+            view = discord.ui.View(timeout=None)
+            view.add_item(Report(reply.id))
+            await answer(interaction, label, ephemeral=False, file=file, view=view)
 
 
 class PostIn(discord.ui.DynamicItem[discord.ui.ChannelSelect[Any]], template=r"mynah:post:(?P<reply>\d+)"):
@@ -168,7 +194,9 @@ class ReportForm(discord.ui.Modal, title="What is wrong with this answer?"):
         number = await backend_of(interaction.client).store.replies.report(reply.id, person, self.reason.value)
         log.warning("answer reported", report=number, reply=reply.id, voice=row.name, taken_back=takes_back)
         if takes_back:
-            await interaction.edit_original_response(content="This answer was reported and taken back.", view=None)
+            await interaction.edit_original_response(
+                content="This answer was reported and taken back.", attachments=[], view=None
+            )
             thanks = "Thank you. I have taken the answer back, and the operator of this bot sees your report."
         else:
             thanks = (

@@ -38,6 +38,7 @@ _KINDS = {
     "silences": "wishes to be left alone",
     "confirmations": "confirmed rules of a platform",
     "cursors": "notes on how far a timeline was read",
+    "repositories": "voices on the model hub",
 }
 
 

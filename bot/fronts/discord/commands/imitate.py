@@ -7,7 +7,7 @@ from discord import app_commands
 
 from bot.catalogue import matching
 from bot.fronts.discord import run_cards
-from bot.fronts.discord.answer_buttons import Another, PostIn, Report, Share, buttons_for
+from bot.fronts.discord.answer_buttons import Another, Picture, PostIn, Report, Share, buttons_for
 from bot.fronts.discord.answers import hears_mentions, shown, speak
 from bot.fronts.discord.backend import Interaction, backend_of
 from bot.fronts.discord.completion import complete_name, complete_partner
@@ -114,4 +114,4 @@ async def _explain_import(interaction: Interaction, missing: list[str]) -> None:
 
 
 COMMANDS: tuple[app_commands.Command[Any, Any, Any] | app_commands.Group, ...] = (imitate,)
-DYNAMIC_ITEMS: tuple[type[discord.ui.DynamicItem[Any]], ...] = (Another, Share, PostIn, Report)
+DYNAMIC_ITEMS: tuple[type[discord.ui.DynamicItem[Any]], ...] = (Another, Share, Picture, PostIn, Report)

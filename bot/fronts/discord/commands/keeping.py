@@ -1,10 +1,8 @@
 """`/voice export` and `/voice delete`: what the owners of a voice may do with it."""
 
 import asyncio
-import os
 import re
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import structlog
 from discord import app_commands
 
 from bot.erasing import delete_voices
+from bot.exporting import export_apart
 from bot.fronts.discord.backend import Backend, Interaction, backend_of
 from bot.fronts.discord.completion import complete_voice
 from bot.fronts.discord.failures import answer, deferred, explained
@@ -59,23 +58,7 @@ async def _pack(settings: Settings, key: str, folder: Path) -> Path:
 
     Raises MynahError where the export fails.
     """
-    # A process of its own, because exporting needs torch, which this one must never load.
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "export", key, str(folder / "voice")),
-        env={**os.environ, "MYNAH_HOME": str(settings.home), "MYNAH_DATABASE_URL": settings.database_url},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        _, errors = await process.communicate()
-    finally:
-        if process.returncode is None:  # the bot is being stopped
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        log.error("export failed", voice=key, code=process.returncode, errors=errors.decode(errors="replace"))
-        raise MynahError("The voice could not be exported; the operator of this bot finds the reason in the log.")
+    await export_apart(settings, key, folder / "voice")
     return Path(await asyncio.to_thread(shutil.make_archive, str(folder / "voice"), "zip", folder / "voice"))
 
 

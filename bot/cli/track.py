@@ -1,0 +1,50 @@
+"""What was recorded of each training, to look at: `track`."""
+
+import contextlib
+import threading
+from typing import Annotated
+
+import typer
+
+from bot.cli.present import out
+from data.errors import NotFoundError
+from data.settings import Settings
+from trainer.tracking.marks import tracked_runs, tracking_folder
+from trainer.tracking.trackio_tracker import page
+
+NOTHING = "Nothing is tracked yet; train a voice with `mynah train HANDLE`."
+
+
+def add_commands(app: typer.Typer) -> None:
+    app.command("track")(track)
+
+
+def track(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where on this machine the page is.")] = 7861,
+) -> None:
+    """Look at every training: counts of its posts, its curves, its examples. The page is there until Ctrl-C.
+
+    Example: mynah track
+    """
+    settings: Settings = context.obj
+    if settings.tracking.tracker == "wandb":
+        _list_runs(settings)
+        return
+    folder = tracking_folder(settings) / "trackio"
+    if not any(folder.glob("*.db")):
+        raise NotFoundError(NOTHING)
+    with page(folder, settings.tracking.project, port) as address:
+        out.print(f"The tracked runs are at {address} until you press Ctrl-C.", soft_wrap=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
+
+
+def _list_runs(settings: Settings) -> None:
+    """Where each run is at Weights & Biases, or what sends it there."""
+    runs = tracked_runs(settings)
+    if not runs:
+        raise NotFoundError(NOTHING)
+    for run in runs:
+        here = sorted((tracking_folder(settings) / "wandb" / run.id / "wandb").glob("offline-run-*"))
+        print(f"{run.name}: {f'wandb sync {here[-1]}' if here else run.where}")  # plain: it must not be wrapped
