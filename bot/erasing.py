@@ -57,8 +57,10 @@ async def erase(store: Store, settings: Settings, handle: str) -> Forgotten:
     forgotten = await store.forget(handle)
     await asyncio.to_thread(_delete_folders, settings, handle, forgotten)
     tracked = [run for run in await asyncio.to_thread(tracked_runs, settings) if handle in run.handles]
-    await asyncio.to_thread(erase_tracked, settings, tracked)
-    gone, left = await delete_doomed(store, settings)
+    try:
+        await asyncio.to_thread(erase_tracked, settings, tracked)
+    finally:  # one server that can't be reached is no reason to leave what is at another
+        gone, left = await delete_doomed(store, settings)
     deleted = len(set(gone) & set(repositories))
     forgotten = replace(forgotten, counts={**forgotten.counts, "repositories": deleted})
     if why := in_a_sentence(left, repositories):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bot.gates import BlockList, Candidate, Check, Gates, Reason, judge
+from bot.gates import BlockList, Candidate, Check, Gates, Reason, Rejected, judge
 from bot.gates.copies import CopyIndex
 from bot.relevance import Relevance
 from bot.shelf import VoiceShelf
@@ -35,6 +35,14 @@ class Reply:
     def to_json(self) -> dict[str, Any]:
         """For programs: the same for the same seed, and therefore without the number."""
         return {name: value for name, value in asdict(self).items() if name != "id"}
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What came of a few candidates: the replies, and what the gates kept back."""
+
+    replies: list[Reply]
+    rejected: list[Rejected]
 
 
 @dataclass(frozen=True)
@@ -82,11 +90,23 @@ class Imitator:
         for _ in range(TRIES):
             # Those still missing, and half as many again, as about a third falls at the gates.
             lines = [Line(opening, first + number) for number in range(-(-(count - len(passed)) * 3 // 2))]
-            passed += await self._draw(voice, knowledge, lines)
+            passed += (await self._draw(voice, knowledge, lines))[0]
             if len(passed) >= count:
                 break
             first += len(lines)
         return await self._say(voice, opening, _distinct(passed)[:count], occasion)
+
+    async def propose(self, voice: Voice, opening: str, count: int, *, occasion: Occasion) -> Proposal:
+        """Draw `count` posts that start with `opening`, and no more, whatever comes of them.
+
+        Raises RefusedError where the voice's owner opted out.
+        """
+        knowledge = await self._knowledge(voice, occasion)
+        opening = " ".join(opening.split())
+        first = _seed(None)
+        lines = [Line(opening, first + number) for number in range(count)]
+        passed, rejected = await self._draw(voice, knowledge, lines)
+        return Proposal(await self._say(voice, opening, passed, occasion) if passed else [], rejected)
 
     async def answer(
         self,
@@ -114,7 +134,9 @@ class Imitator:
                 for number in range(self._settings.candidates)
             ]
             passed = [
-                candidate for candidate in await self._draw(voice, knowledge, lines) if _keeps_its_topic(candidate)
+                candidate
+                for candidate in (await self._draw(voice, knowledge, lines))[0]
+                if _keeps_its_topic(candidate)
             ]
             if passed:
                 break
@@ -133,7 +155,9 @@ class Imitator:
             self._known.pop(key, None)
             self._shelf.forget(key)
 
-    async def _draw(self, voice: Voice, knowledge: _Knowledge, lines: list[Line]) -> list[Candidate]:
+    async def _draw(
+        self, voice: Voice, knowledge: _Knowledge, lines: list[Line]
+    ) -> tuple[list[Candidate], list[Rejected]]:
         sampling = Sampling(
             temperature=self._settings.temperature,
             top_p=self._settings.top_p,
@@ -145,10 +169,11 @@ class Imitator:
             for line, continuation in zip(lines, continuations, strict=True)
         ]
         passed, rejected = judge(candidates, knowledge.gates)
-        self.rejected += rejected
-        if rejected:
-            await self._store.replies.count_rejections(voice.record.key, {str(k): n for k, n in rejected.items()})
-        return passed
+        counts = Counter(kept_back.reason for kept_back in rejected)
+        self.rejected += counts
+        if counts:
+            await self._store.replies.count_rejections(voice.record.key, {str(k): n for k, n in counts.items()})
+        return passed, rejected
 
     async def _say(self, voice: Voice, prompt: str, chosen: list[Candidate], occasion: Occasion) -> list[Reply]:
         if not chosen:

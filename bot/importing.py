@@ -6,6 +6,7 @@ posts is decided here, before anything is stored.
 
 import asyncio
 import contextlib
+import os
 import shutil
 import tempfile
 import time
@@ -23,7 +24,7 @@ MOST_CORPORA = 10  # handles whose posts one person may bring
 LARGEST_MEMBER_MB = 256  # unpacked; a tweets.js of 250,000 posts has 200 MB
 MOST_POSTS = 200_000  # of one import; read in about ten seconds
 MOST_AT_ONCE = 3  # imports of all people, as a file is received into memory
-LEFT_BEHIND_SECONDS = 3600.0  # a file this old was left by a process that was killed while it read
+LEFT_BEHIND_SECONDS = 3600.0  # a folder that nobody held for so long was left by a process that was killed
 
 # By whose word posts may be learned from, as it is kept with them.
 OWN = "the owner, who brought the file"
@@ -61,11 +62,8 @@ class Imports:
         self._people.add(person)
         try:
             async with self._turns:
-                folder = await asyncio.to_thread(scratch_folder, self._settings)
-                try:
+                async with scratch_folder(self._settings) as folder:
                     yield folder
-                finally:
-                    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         finally:
             self._people.discard(person)
 
@@ -151,11 +149,30 @@ def sweep(settings: Settings) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def scratch_folder(settings: Settings) -> Path:
-    """A new empty folder for somebody's posts or voice; `sweep` deletes it where its process no longer can."""
+@contextlib.asynccontextmanager
+async def scratch_folder(settings: Settings) -> AsyncIterator[Path]:
+    """A new empty folder for somebody's posts or voice, deleted at the end; `sweep` deletes it for a process that
+    was killed, and for none that is at work, however long that takes.
+    """
+    folder = await asyncio.to_thread(_new_folder, settings)
+    holding = asyncio.create_task(_hold(folder))
+    try:
+        yield folder
+    finally:
+        holding.cancel()
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _new_folder(settings: Settings) -> Path:
     sweep(settings)
     _incoming(settings).mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(dir=_incoming(settings)))
+
+
+async def _hold(folder: Path) -> None:
+    while True:
+        await asyncio.sleep(LEFT_BEHIND_SECONDS / 4)
+        os.utime(folder)
 
 
 def _incoming(settings: Settings) -> Path:

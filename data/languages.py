@@ -42,5 +42,8 @@ def _classified(texts: list[str]) -> Counter[str]:
         asked = [texts[place] for place in chosen]
     else:
         asked = texts
-    found = Counter(classify(text)[0] for text in asked)
+    try:
+        found = Counter(classify(text)[0] for text in asked)
+    except OSError:  # it unpacks 68 MB to the disk, and a voice is worth more than a line in its card
+        return Counter()
     return Counter({code: round(count * len(texts) / len(asked)) for code, count in found.items()})

@@ -23,7 +23,7 @@ def normalise_handle(name: str) -> str:
     """`" @Some_One "` -> `"some_one"`. Raises InputError for what can't be an account name."""
     handle = name.strip().removeprefix("@").lower()
     if not _HANDLE.fullmatch(handle):
-        raise InputError(f"'{name}' is not an account name; give it like @some_one.")
+        raise InputError(f"{name!r} is not an account name; give it like @some_one.")
     return handle
 
 

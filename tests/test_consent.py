@@ -34,7 +34,10 @@ from data.store.consent import MOST_OPT_OUTS, OPERATOR
 from data.store.tables import UtcTime, metadata
 from tests.discord_fronts import BabblingEngine, store_voice
 from tests.posts import bring, posts
+from tests.tiny_voices import full_voice
 from trainer.child import Nursery
+from trainer.job import Job
+from trainer.recipe import Recipe
 from trainer.wish import load_corpora
 from trainer.worker import Trainer
 
@@ -222,11 +225,13 @@ class TestRefusedEverywhere:
                 return None
 
         async def prepared(_run: object) -> None:
-            (settings.runs / str(run.id) / "voice").mkdir(parents=True)
+            folder = settings.runs / str(run.id)
+            Job("voice", "builtin", "", Recipe(), ()).write(folder)
+            full_voice(folder / "voice")
 
         nursery = Nursery()
         trainer = Trainer(settings, store, nursery)
-        monkeypatch.setattr(nursery, "start", lambda folder: Done())
+        monkeypatch.setattr(nursery, "start", lambda folder, hear: Done())
         monkeypatch.setattr(trainer, "_prepare", prepared)
         assert await trainer._turn()
         failed = await store.runs.get(run.id)

@@ -83,6 +83,7 @@ def progress(step: int, steps: int = STEPS) -> dict[str, Any]:
         learning_rate=1e-3 / step,
         tokens_per_second=900.0,
         eta_seconds=1.0,
+        history=[],
     ).to_json()
 
 

@@ -84,6 +84,7 @@ class Progress:
     learning_rate: float
     tokens_per_second: float
     eta_seconds: float
+    history: list[dict[str, float]]  # of every evaluation: step, loss and held-out loss
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -215,4 +215,5 @@ def _progress(state: TuneState, steps: int, loss: float, learning_rate: float, t
         learning_rate=learning_rate,
         tokens_per_second=round(tokens_per_step / seconds_per_step, 1),
         eta_seconds=round((steps - state.step) * seconds_per_step, 1),
+        history=state.history,
     )

@@ -28,7 +28,7 @@ from trainer.learned import learned_from
 from trainer.recipe import Recipe
 from trainer.tracking import STEPS, run_id
 from trainer.tracking.follow import Tracking, tracking
-from trainer.tracking.marks import Mark, erase_tracked, tracked_runs
+from trainer.tracking.marks import Mark, erase_tracked, tracking_folder
 from trainer.voice import Voice, VoiceRecord, publish
 from trainer.wish import load_corpora
 
@@ -263,10 +263,10 @@ class Trainer:
 
     async def _forget_tracked(self, run: Run) -> None:
         """Whoever forgot the handle has erased what was tracked until then, and its marks; the rest came after."""
-        marks = {mark.id: mark for mark in await asyncio.to_thread(tracked_runs, self._settings)}
+        folder, project = tracking_folder(self._settings), self._settings.tracking.project
         for step in STEPS:
             key = run_id(run.voice_key, run.id, step)
-            mark = marks.get(key, Mark(key, f"run {run.id}", tuple(run.handles), where=""))
+            mark = Mark.read(folder, key) or Mark(key, f"run {run.id}", tuple(run.handles), project)
             await asyncio.to_thread(erase_tracked, self._settings, [mark])
 
 

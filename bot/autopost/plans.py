@@ -87,10 +87,14 @@ class Plans:
         prompt: str = "",
         approve: bool = False,
         *,
+        text: str = "",
         channel: str = "",
         person: str = "",
     ) -> Draft:
-        """A post that is due now; the bot, or `Autoposting.once`, brings it out."""
+        """A post that is due now; the bot, or `Autoposting.once`, brings it out.
+
+        `text` is what the voice said already: nothing is written then, and it waits for approval.
+        """
         name, prompt = await self._checked(voice, platform, prompt)
         number = await self._store.drafts.enter(
             NewDraft(
@@ -98,7 +102,8 @@ class Plans:
                 platform=platform,
                 voice=name,
                 prompt=prompt,
-                approve=approve,
+                approve=approve or bool(text),
+                text=text,
                 channel=channel,
                 person=person,
             )

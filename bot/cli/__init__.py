@@ -17,6 +17,7 @@ from bot.cli import (
     spend,
     track,
     voices,
+    web,
 )
 from bot.logs import start_logging
 from data.errors import InputError
@@ -57,7 +58,7 @@ def load_settings() -> Settings:
 
 _COMMANDS = (
     *(corpora, refresh, consent, voices, cards, hub),
-    *(speak, picture, fronts, autopost, spend, track, operate),
+    *(speak, picture, web, fronts, autopost, spend, track, operate),
 )
 for module in _COMMANDS:
     module.add_commands(app)

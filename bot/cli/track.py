@@ -1,6 +1,8 @@
 """What was recorded of each training, to look at: `track`."""
 
 import contextlib
+import importlib.util
+import shlex
 import threading
 from typing import Annotated
 
@@ -42,9 +44,15 @@ def track(
 
 def _list_runs(settings: Settings) -> None:
     """Where each run is at Weights & Biases, or what sends it there."""
-    runs = tracked_runs(settings)
-    if not runs:
-        raise NotFoundError(NOTHING)
-    for run in runs:
+    if importlib.util.find_spec("wandb") is None:
+        raise NotFoundError("Weights & Biases is not installed; install it with `pip install 'mynah[wandb]'`.")
+    lines = []
+    for run in tracked_runs(settings):
         here = sorted((tracking_folder(settings) / "wandb" / run.id / "wandb").glob("offline-run-*"))
-        print(f"{run.name}: {f'wandb sync {here[-1]}' if here else run.where}")  # plain: it must not be wrapped
+        if here:
+            lines.append(f"{run.name}: wandb sync {shlex.quote(str(here[-1]))}")
+        elif run.where.startswith("http"):
+            lines.append(f"{run.name}: {run.where}")
+    if not lines:
+        raise NotFoundError(NOTHING)
+    print("\n".join(lines))  # plain: it must not be wrapped

@@ -1,10 +1,9 @@
 """The one gate of every front: nothing leaves the program that did not pass here.
 
 A voice's candidates go through `judge`, which speaks the neutral mention, cuts unfinished ones back to their last
-sentence, asks `Gates.check` about each, and counts every rejection by its reason.
+sentence, asks `Gates.check` about each, and says of every rejected one why.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -16,7 +15,7 @@ from bot.gates.reason import Reason
 from bot.gates.shape import is_empty, is_repeating, trim
 from data.likeness import normalise
 
-__all__ = ["BlockList", "Candidate", "Check", "Gates", "Reason", "judge", "speak_mentions", "trim"]
+__all__ = ["BlockList", "Candidate", "Check", "Gates", "Reason", "Rejected", "judge", "speak_mentions", "trim"]
 
 Check = Callable[[str], Reason | None]  # why a text may not be said, for a reason of the occasion's own
 
@@ -35,6 +34,14 @@ class Candidate:
     finished: bool = True  # False where the voice was stopped at its longest
     opening: str = ""
     seed: int = 0  # what drew it
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A text that is not said, and why."""
+
+    text: str
+    reason: Reason
 
 
 class Gates:
@@ -66,10 +73,10 @@ class Gates:
         return self._further(text) if self._further else None
 
 
-def judge(candidates: Iterable[Candidate], gates: Gates) -> tuple[list[Candidate], Counter[Reason]]:
-    """The candidates that may be said, as they may be said, no two alike, and how many fell for which reason."""
+def judge(candidates: Iterable[Candidate], gates: Gates) -> tuple[list[Candidate], list[Rejected]]:
+    """The candidates that may be said, as they may be said, no two alike, and those that may not."""
     passed: dict[str, Candidate] = {}
-    rejected: Counter[Reason] = Counter()
+    rejected: list[Rejected] = []
     for candidate in candidates:
         text = speak_mentions(candidate.text).strip()
         opening = speak_mentions(candidate.opening)
@@ -81,5 +88,5 @@ def judge(candidates: Iterable[Candidate], gates: Gates) -> tuple[list[Candidate
         if reason is None:
             passed[normalise(text)] = replace(candidate, text=text, opening=opening)
         else:
-            rejected[reason] += 1
+            rejected.append(Rejected(text, reason))
     return list(passed.values()), rejected

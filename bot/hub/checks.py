@@ -16,6 +16,13 @@ from trainer.prompt import END_OF_TEXT
 MOST_PARAMETERS = 400_000_000  # about GPT-2 medium; a larger one would not speak within the memory for voices
 MOST_FILES = 10_000
 LEAST_CONTEXT = 16  # tokens
+MOST_OF = {  # what parameters alone don't bound; GPT-2 XL has 48, 25, 1,024 and 50,257
+    "n_layer": 48,
+    "n_head": 64,
+    "n_positions": 4096,
+    "vocab_size": 200_000,
+}
+LONGEST_TOKEN = 1000  # characters; the longest of GPT-2's own has 128
 MEGABYTE = 1_000_000
 
 WEIGHTS, CONFIG, CARD, TOKENIZER = "model.safetensors", "config.json", "README.md", "tokenizer.json"
@@ -28,6 +35,7 @@ LARGEST = {  # bytes; weights may be float32, and hold the masks that older rele
     VOCABULARY: 10 * MEGABYTE,
     MERGES: 10 * MEGABYTE,
 }
+ORIGIN = "pulled.json"  # beside the record of a pulled voice: from where and of which revision
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".h5", ".msgpack")
 
 
@@ -90,11 +98,11 @@ def plain_config(repo: str, values: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(f"{repo} is a GPT-2 of an unusual kind; only plain ones can speak here.")
     try:
         layers, heads, width, context, vocabulary = (
-            _figure(values[name]) for name in ("n_layer", "n_head", "n_embd", "n_positions", "vocab_size")
+            _figure(values[name], MOST_OF.get(name, MOST_PARAMETERS)) for name in ("n_layer", "n_head", "n_embd", "n_positions", "vocab_size")
         )
-        inner = _figure(values["n_inner"]) if values.get("n_inner") is not None else 4 * width
+        inner = _figure(values["n_inner"], MOST_PARAMETERS) if values.get("n_inner") is not None else 4 * width
         epsilon = float(values.get("layer_norm_epsilon", 1e-5))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise InputError(
             f"{CONFIG} of {repo} lacks figures that a GPT-2 has, so nothing of it was taken."
         ) from None
@@ -121,8 +129,8 @@ def plain_config(repo: str, values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _figure(value: object) -> int:
-    if type(value) is not int or not 0 < value <= MOST_PARAMETERS:
+def _figure(value: object, most: int) -> int:
+    if type(value) is not int or not 0 < value <= most:
         raise ValueError
     return value
 
@@ -141,6 +149,7 @@ def byte_level_tokenizer(repo: str, folder: Path, vocabulary_size: int) -> Token
             not all(type(number) is int and 0 <= number < vocabulary_size for number in numbers)
             or len(numbers) != len(vocabulary)
             or END_OF_TEXT not in vocabulary
+            or any(len(token) > LONGEST_TOKEN for token in vocabulary)
         ):
             raise ValueError
         tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from threading import Thread
 from typing import TypeVar, cast
 
 import httpx2
-from huggingface_hub import HfApi, constants, get_token
+from huggingface_hub import HfApi, constants, get_session, get_token
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -21,8 +22,26 @@ from data.errors import InputError, MynahError, NotFoundError, RefusedError
 from data.settings import Settings
 
 LONGEST_REASON = 200  # characters of what a hub says that are handed on
+ANSWER_SECONDS = 60.0  # after which a hub that says nothing is given up; the library would wait for ever
 
 Result = TypeVar("Result")
+_ODD_ANSWERS = (ValueError, TypeError, LookupError, AttributeError)  # what reading them raises
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whose token it is."""
+
+    name: str
+    groups: tuple[str, ...]  # the organisations they are in
+
+    def refuse_foreign(self, repo: str) -> None:
+        """Raises RefusedError for a repository that is neither theirs nor of a group of theirs."""
+        owner = repo.partition("/")[0].lower()  # the hub takes no account of case
+        if owner not in (self.name.lower(), *(group.lower() for group in self.groups)):
+            raise RefusedError(
+                f"The token is {self.name}'s, who has no say over {repo}; put its owner's into MYNAH_HUB__TOKEN."
+            )
 
 
 class Hub:
@@ -41,26 +60,31 @@ class Hub:
         if self._offline:
             raise RefusedError("MYNAH_OFFLINE is on, so the model hub is not asked; turn it off for that.")
 
-    async def call(self, what: str, ask: Callable[[], Result]) -> Result:
+    async def call(self, what: str, ask: Callable[[], Result], *, moves_files: bool = False) -> Result:
         """What `ask`, which may block, gives. `what` names its object: "the repository ode/keeper".
 
-        Raises RefusedError offline, and MynahError with a sentence for whatever the hub or the line to it does.
+        A call that `moves_files` may take as long as bytes go on to flow. Raises RefusedError offline, and
+        MynahError with a sentence for whatever the hub or the line to it does.
         """
         self.refuse_offline()
         with self._explained(what):
-            return await _beside(ask)
+            async with asyncio.timeout(None if moves_files else ANSWER_SECONDS):
+                return await _beside(ask)
 
-    async def account(self) -> tuple[str, tuple[str, ...]]:
-        """Whose token it is, and the organisations they are in. Raises RefusedError without a good token."""
+    async def account(self) -> Account:
+        """Raises RefusedError without a good token."""
         self.refuse_offline()
         if not self._has_token:
             raise RefusedError(
                 "There is no token for the model hub; put one with write access into MYNAH_HUB__TOKEN, or log in "
                 "with `hf auth login`."
             )
-        with self._explained("the token's account"):
-            account = await _beside(self.api.whoami)
-            return str(account["name"]), tuple(str(group["name"]) for group in account.get("orgs") or ())
+
+        def ask() -> Account:
+            told = self.api.whoami()
+            return Account(str(told["name"]), tuple(str(group["name"]) for group in told.get("orgs") or ()))
+
+        return await self.call("the token's account", ask)
 
     @contextmanager
     def _explained(self, what: str) -> Iterator[None]:
@@ -68,18 +92,15 @@ class Hub:
             yield
         except MynahError:
             raise
+        except TimeoutError as error:  # our own, and an OSError
+            raise self._broken(error) from error
         except OSError as error:
             if _root(error) is None and error.errno is not None:
                 raise  # the disk's
             raise self._sentence(error, what) from error
-        except (httpx2.HTTPError, RuntimeError, XetDownloadError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, RuntimeError, XetDownloadError) as error:
             raise self._sentence(error, what) from error
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            AttributeError,
-        ) as error:  # what reading odd answers raises
+        except _ODD_ANSWERS as error:
             raise self._sentence(error, what) from error
 
     def _sentence(self, error: BaseException, what: str) -> MynahError:
@@ -94,17 +115,24 @@ class Hub:
             case HfHubHTTPError() as refusal:
                 return self._by_status(refusal, what)
             case httpx2.HTTPError() as broken:
-                return MynahError(
-                    f"The model hub at {self.endpoint} can't be reached, or the line broke "
-                    f"({type(broken).__name__}); try again, what was uploaded whole is not sent twice."
-                )
-            case ValueError() | TypeError() | KeyError() | AttributeError() | LocalEntryNotFoundError():
-                return MynahError(
-                    f"What the model hub says about {what} can't be understood; is {self.endpoint} the address of "
-                    "one?"
-                )
+                return self._broken(broken)
+            case httpx2.InvalidURL() | LocalEntryNotFoundError():
+                return self._odd(what)
+            case odd if isinstance(odd, _ODD_ANSWERS):
+                return self._odd(what)
         reason = printable(str(error)) or type(error).__name__
         return MynahError(f"The model hub did not go through with {what} ({reason}); try again.")
+
+    def _broken(self, error: BaseException) -> MynahError:
+        return MynahError(
+            f"The model hub at {self.endpoint} can't be reached, or the line broke ({type(error).__name__}); try "
+            "again, what was uploaded whole is not sent twice."
+        )
+
+    def _odd(self, what: str) -> MynahError:
+        return MynahError(
+            f"What the model hub says about {what} can't be understood; is {self.endpoint} the address of one?"
+        )
 
     def _by_status(self, error: HfHubHTTPError, what: str) -> MynahError:
         status = error.response.status_code
@@ -116,7 +144,7 @@ class Hub:
             )
         if status == 404:
             return NotFoundError(f"The model hub has no {what.removeprefix('the ')}; check its name.")
-        if status == 409:
+        if status in (409, 412):
             return MynahError(f"Somebody else is changing {what} on the model hub; try again in a minute.")
         if status == 429:
             return MynahError("The model hub asks for a pause; try again in some minutes.")
@@ -142,6 +170,7 @@ async def _beside(ask: Callable[[], Result]) -> Result:
     def work() -> None:
         result, problem = None, None
         try:
+            get_session().timeout = ANSWER_SECONDS  # of silence
             result = ask()
         except Exception as error:
             problem = error

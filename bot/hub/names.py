@@ -11,6 +11,7 @@ from data.errors import InputError
 from data.posts import normalise_handle
 
 LONGEST_NAME = 96  # characters, the hub's rule
+MOST_NAMED = 1000  # accounts in a card; each is looked up
 _DIGEST = 8  # hexadecimal digits
 _HANDLE = r"@[a-z0-9_][a-z0-9_.@-]*"
 # The line with the handles in Mynah's own cards, and in those of huggingtweets, which joins them by '-'.
@@ -54,11 +55,17 @@ def handles_of(repo: str, card: str) -> list[str]:
 
 
 def everybody_named(repo: str, card: str) -> set[str]:
-    """All whose voice it might be: the names in the repository's, and whoever its card mentions."""
+    """All whose voice it might be: the names in the repository's, and whoever its card mentions.
+
+    Raises InputError for a card that mentions more than a card would.
+    """
     name = repo.rpartition("/")[2]
     mentioned = [mention.rstrip(".-@") for mention in _MENTION.findall(card)]
     parts = [part for mention in mentioned for part in (mention, *mention.split("-"))]
-    return set(_normalised([name, *name.split("-"), *parts]))
+    named = set(_normalised([name, *name.split("-"), *parts]))
+    if len(named) > MOST_NAMED:
+        raise InputError(f"The card of {repo} mentions {len(named):,} accounts; no voice has so many.")
+    return named
 
 
 def _normalised(names: Sequence[str]) -> list[str]:

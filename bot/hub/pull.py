@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]  # re-expor
 from bot.hub.checks import (
     CARD,
     CONFIG,
+    ORIGIN,
     TOKENIZER,
     WEIGHTS,
     byte_level_tokenizer,
@@ -33,12 +33,13 @@ from data.posts import handles_in, voice_name
 from data.settings import Settings
 from data.store import Store
 from trainer.engine import Line, Sampling, open_engine
+from trainer.engine.weights import TensorFile
 from trainer.recipe import Recipe
 from trainer.voice import EXAMPLE_OPENING, POSTS, RECORD, Voice, VoiceRecord, publish
 from trainer.wish import MOST_HANDLES
 
-ORIGIN = "pulled.json"  # beside the record: from where and of which revision
 _REVISION = re.compile(r"[0-9a-f]{40}")
+HEAD = "lm_head.weight"  # where it is not tied to the embeddings
 _SMALL = (CONFIG, CARD)  # what is looked at before anybody is asked
 
 
@@ -88,8 +89,7 @@ async def look(store: Store, settings: Settings, hub: Hub, repo: str, *, name: s
     if not _REVISION.fullmatch(revision):
         raise InputError(f"The model hub names no commit of {repo}, so nothing of it was taken.")
     files = wanted_files(repo, _sizes(repo, info))
-    folder = await asyncio.to_thread(scratch_folder, settings)
-    try:
+    async with scratch_folder(settings) as folder:
         for small in _SMALL:
             if small in files:
                 await _download(hub, repo, revision, small, files[small], folder)
@@ -100,7 +100,7 @@ async def look(store: Store, settings: Settings, hub: Hub, repo: str, *, name: s
             raise InputError(f"{repo} does not say well whose voice it is; name it with --handle NAME.")
         named = everybody_named(repo, card) | set(handles)
         await _refuse_unwanted(store, named, handles)
-        tags = tuple(printable(str(tag)) for tag in info.tags or ())
+        tags = tuple(printable(str(tag)) for tag in info.tags) if isinstance(info.tags, list) else ()
         yield Offer(
             repo=repo,
             revision=revision,
@@ -118,8 +118,6 @@ async def look(store: Store, settings: Settings, hub: Hub, repo: str, *, name: s
             config=config,
             folder=folder,
         )
-    finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 async def pull(store: Store, settings: Settings, hub: Hub, offer: Offer) -> Voice:
@@ -153,13 +151,15 @@ async def pull(store: Store, settings: Settings, hub: Hub, offer: Offer) -> Voic
 
 
 async def _refuse_unwanted(store: Store, named: Collection[str], handles: Collection[str]) -> None:
-    """Raises RefusedError where somebody in it opted out, or a handle is another's to decide about here."""
+    """Raises RefusedError where somebody in it opted out, and where a voice could be trained of a handle here: that
+    one would be mistaken for a stranger's, which is not kept from copying posts, nor shared by its owner's word.
+    """
     await store.consent.refuse_opted_out(named)
     for handle in handles:
-        if await store.consent.right(handle) is not None:
+        if await store.consent.right(handle) is not None or await store.posts.imports(handle):
             raise RefusedError(
-                f"@{handle} was brought here by its owner, whose voice this would stand for; call it otherwise "
-                "with --handle NAME."
+                f"Posts of @{handle} are here, of which its own voice is trained; call this one otherwise with "
+                "--handle NAME."
             )
 
 
@@ -180,6 +180,12 @@ async def _download(hub: Hub, repo: str, revision: str, name: str, size: int, fo
 
         seen = 0
 
+        def update_transfer(self, n: float) -> None:
+            """Xet counts what it packed for the line here, not in `update` and not in a second bar."""
+
+        def set_transfer_postfix_str(self, *_: object, **__: object) -> None:
+            """How fast that goes is not shown."""
+
         def update(self, n: float | None = 1) -> bool | None:
             Meter.seen += int(n or 0)
             if Meter.seen > size:
@@ -191,6 +197,7 @@ async def _download(hub: Hub, repo: str, revision: str, name: str, size: int, fo
     await hub.call(
         what,
         lambda: hub.api.hf_hub_download(repo, name, revision=revision, local_dir=folder, tqdm_class=Meter),
+        moves_files=True,
     )
     if (folder / name).stat().st_size != size:
         raise MynahError(f"{what} did not arrive as the model hub promised; try again.")
@@ -231,6 +238,8 @@ def _build(offer: Offer, folder: Path) -> None:
 def _let_speak(settings: Settings, offer: Offer, folder: Path) -> None:
     """Raises InputError where the weights are damaged or of another shape than the configuration says."""
     try:
+        if not offer.config["tie_word_embeddings"] and HEAD not in TensorFile(folder / WEIGHTS):
+            raise InputError(f"{HEAD} is not in it")
         speaker = open_engine(settings.speak.device, settings.cache).load(Voice.from_folder(folder))
         speaker.speak([Line(EXAMPLE_OPENING)], Sampling(max_tokens=8))
     except MynahError as error:

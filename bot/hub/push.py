@@ -1,12 +1,11 @@
 """Pushing a voice: who allows it, where it goes, and the upload, which goes on where a killed one ended."""
 
-import asyncio
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.exporting import export_apart
 from bot.governor import Governor
+from bot.hub.checks import ORIGIN
 from bot.hub.client import Hub
 from bot.hub.cover import write_cover
 from bot.hub.names import checked_repository, repository_name
@@ -44,10 +43,11 @@ async def plan_push(
     hub.refuse_offline()
     unreleased = await _unreleased(store, voice, public=public)
     target = checked_repository(repo) if repo else repository_name(voice.record.handles)
-    account, _ = await hub.account()
+    account = await hub.account()
     if "/" not in target:
-        target = checked_repository(f"{settings.hub.owner or account}/{target}")
-    known = await remembered(store, target)
+        target = checked_repository(f"{settings.hub.owner or account.name}/{target}")
+    account.refuse_foreign(target)
+    known = await remembered(store, f"{hub.endpoint}/{target}")
     if known is not None and known.doomed:
         raise RefusedError(
             f"{target} is still to be deleted on the model hub, as somebody of it was forgotten; `mynah doctor` "
@@ -82,30 +82,29 @@ async def push(
     await _unreleased(store, plan.voice, public=plan.public)
     word = OWN if plan.unreleased else RELEASED
     pushed = Pushed(plan.repo, hub.endpoint, record.handles, record.key, plan.public, word)
-    address = f"{hub.endpoint}/{plan.repo}"
-    scratch = await asyncio.to_thread(scratch_folder, settings)
-    try:
+    async with scratch_folder(settings) as scratch:
         tell(f"Packing the voice {record.name}.")
         folder = scratch / "voice"
         await export_apart(settings, record.key, folder)
-        await write_cover(store, settings, plan.voice, folder, repo=plan.repo, address=address)
+        await write_cover(store, settings, plan.voice, folder, repo=plan.repo, address=pushed.place)
         await remember(store, pushed)
         await _prepare(hub, plan)
         await _take_back_unwanted(store, settings, pushed)
         tell(f"Uploading to {plan.repo}.")
-        await hub.call(
-            f"the upload to {plan.repo}",
-            lambda: hub.api.upload_folder(
-                repo_id=plan.repo,
-                folder_path=folder,
-                commit_message=f"Voice {record.key}",
-                delete_patterns="*",  # what an older voice left there
-            ),
-        )
-        await _take_back_unwanted(store, settings, pushed)
-    finally:
-        await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
-    return address
+        try:
+            await hub.call(
+                f"the upload to {plan.repo}",
+                lambda: hub.api.upload_folder(
+                    repo_id=plan.repo,
+                    folder_path=folder,
+                    commit_message=f"Voice {record.key}",
+                    delete_patterns="*",  # what an older voice left there
+                ),
+                moves_files=True,
+            )
+        finally:  # a broken one may have arrived, and one broken by the repository's deletion is explained thereby
+            await _take_back_unwanted(store, settings, pushed)
+    return pushed.place
 
 
 async def _unreleased(store: Store, voice: Voice, *, public: bool) -> tuple[str, ...]:
@@ -113,6 +112,8 @@ async def _unreleased(store: Store, voice: Voice, *, public: bool) -> tuple[str,
     operator mends that: for a public repository, for posts that somebody else brought, and for unknown ones.
     """
     await store.consent.refuse_opted_out(voice.record.handles)
+    if (voice.folder / ORIGIN).exists():
+        raise RefusedError(f"The voice {voice.record.name} was pulled from {voice.record.base}; its home is there.")
     unreleased = []
     for handle in voice.record.handles:
         origins = await store.posts.imports(handle)

@@ -6,11 +6,11 @@ from typing import Any, Self
 
 from bot.governor import Governor
 from bot.hub.client import Hub
-from data.errors import MynahError, RefusedError
+from data.errors import MynahError
 from data.settings import Settings
 from data.store import Store
 
-_CURSOR = "hub "  # and the repository's id
+_CURSOR = "hub "  # and what `Pushed.place` gives
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,11 @@ class Pushed:
     word: str  # by whose word it may be there
     doomed: bool = False
 
+    @property
+    def place(self) -> str:
+        """Where it is, whatever the hub."""
+        return f"{self.endpoint}/{self.repo}"
+
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         return cls(**{**values, "handles": tuple(values["handles"])})
@@ -32,11 +37,12 @@ class Pushed:
 
 async def remember(store: Store, pushed: Pushed) -> None:
     """From before the first byte leaves, so that whatever arrives there can be found again."""
-    await store.standing.move(_CURSOR + pushed.repo, asdict(pushed))
+    await store.standing.move(_CURSOR + pushed.place, asdict(pushed))
 
 
-async def remembered(store: Store, repo: str) -> Pushed | None:
-    value = await store.standing.cursor(_CURSOR + repo)
+async def remembered(store: Store, place: str) -> Pushed | None:
+    """What was pushed to that `Pushed.place`."""
+    value = await store.standing.cursor(_CURSOR + place)
     return Pushed.from_json(value) if value else None
 
 
@@ -70,16 +76,9 @@ async def delete_repository(store: Store, settings: Settings, pushed: Pushed) ->
     """Delete it on the hub, then forget that it was there. Raises MynahError where it stays."""
     Governor(store, settings).refuse_dry_run(f"the deletion of {pushed.repo}")
     hub = Hub(settings, pushed.endpoint)
-    name, groups = await hub.account()
-    if pushed.repo.partition("/")[0] not in (
-        name,
-        *groups,
-    ):  # whom the hub would tell that it is not there
-        raise RefusedError(
-            f"The token in MYNAH_HUB__TOKEN is {name}'s, who can't delete {pushed.repo}; give its owner's."
-        )
+    (await hub.account()).refuse_foreign(pushed.repo)  # whom the hub would tell that it is not there
     await hub.call(f"the repository {pushed.repo}", lambda: hub.api.delete_repo(pushed.repo, missing_ok=True))
-    await store.standing.drop(_CURSOR + pushed.repo)
+    await store.standing.drop(_CURSOR + pushed.place)
 
 
 def in_a_sentence(left: dict[str, str], repositories: Iterable[str]) -> str:

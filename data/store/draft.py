@@ -48,6 +48,7 @@ class NewDraft:
     person: str = ""  # who is answered, or who asked for the post; with the platform: "x:123"
     thread: str = ""  # the conversation's id on its platform
     channel: str = ""  # where on Discord it is shown for approval: "discord:123"
+    text: str = ""  # where it was said already: it then waits for approval at once
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,12 @@
 """Drawing one token from a row of logits: temperature and top_p, seeded."""
 
+import math
+
 import numpy
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from data.errors import InputError
 from trainer.engine import Sampling
 
 
@@ -17,10 +20,13 @@ def draw(logits: NDArray[numpy.float32], sampling: Sampling, chance: Generator) 
 
     No sorting: a token drawn from all of them is in the nucleus if the likelier ones don't reach `top_p` without
     it. If it isn't, no less likely one is either, so they leave together and the rest is drawn from again. That
-    gives exactly the shares of the nucleus; at 0.95 one draw in twenty is repeated.
+    gives exactly the shares of the nucleus; at 0.95 one draw in twenty is repeated. Raises InputError for logits
+    that are no numbers.
     """
     shares = numpy.exp((logits - logits.max()) / numpy.float32(sampling.temperature))
     nucleus = sampling.top_p * shares.sum(dtype=numpy.float64)
+    if not math.isfinite(nucleus):
+        raise InputError("The voice's weights are so large that its figures overflow; train it again.")
     while True:
         heights = numpy.cumsum(shares, dtype=numpy.float64)
         token = int(numpy.searchsorted(heights, chance.random() * heights[-1], side="right"))

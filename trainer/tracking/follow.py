@@ -21,13 +21,12 @@ from data.settings import Settings
 from trainer.job import Job
 from trainer.tracking import STEPS
 from trainer.tracking.marks import tracking_folder
+from trainer.tracking.process import tracking_environment
 from trainer.tracking.steps import planned_run, points, preprocess_results, train_results
 from trainer.voice import Voice
 
 FINISH_SECONDS = 20.0  # most that a finished voice waits for its record to be complete
 STOP_SECONDS = 1.0  # most that the end of a broken run waits
-# Our secrets, and what would lead a tracker to other places.
-_KEPT_OUT = ("MYNAH_", "TRACKIO_", "GRADIO_", "WANDB_SERVICE")
 
 log = structlog.get_logger()
 
@@ -95,11 +94,12 @@ class Tracking:
         assert self._process.stdout is not None
         error = ""
         async for line in self._process.stdout:
-            answer = json.loads(line) if line.endswith(b"\n") else {"error": "it was killed"}
-            if "error" in answer:
-                error = answer["error"]
-            else:
-                self._where[answer["step"]] = answer["where"]
+            try:
+                answer = json.loads(line)
+                error = answer.get("error", "")
+                self._where |= answer.get("where", {})
+            except (ValueError, AttributeError, TypeError):  # cut by a kill, or somebody else printed it
+                error = line.decode(errors="replace").strip()
         code = await self._process.wait()
         if code:
             log.warning("tracking ended, the training goes on", code=code, error=error)
@@ -130,17 +130,13 @@ async def _process(settings: Settings) -> Process | None:
     tracker, folder = settings.tracking.tracker, tracking_folder(settings)
     if tracker == "none":
         return None
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(_KEPT_OUT)}
-    environment |= {"HF_HUB_OFFLINE": "1", "WANDB_DIR": str(folder / "wandb")}
-    if settings.dry_run or settings.offline:
-        environment["WANDB_MODE"] = "offline"
     try:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "trainer.tracking", tracker, str(folder), settings.tracking.project),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
-            env=environment,
+            env=tracking_environment(settings, tracker),
             start_new_session=True,  # Ctrl-C is for the trainer, which then ends this
         )
     except OSError as error:

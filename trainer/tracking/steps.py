@@ -1,11 +1,7 @@
 """What is recorded of each step of the pipeline: of the posts that were prepared, and of the training."""
 
-import contextlib
 import hashlib
-import os
-import platform
 import re
-import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +22,7 @@ def planned_run(job: Job, number: str, step: Step) -> PlannedRun:
         "corpora": {corpus.handle: corpus.learned.digest for corpus in job.corpora if corpus.learned},
     }
     if step == "train":
-        config |= {"voice": job.key, "base": _base_name(job), "machine": _machine(), **job.recipe.to_json()}
+        config |= {"voice": job.key, "base": _base_name(job), **job.recipe.to_json()}
     name = f"@{'-'.join(job.handles)}-{step}"
     return PlannedRun(run_id(job.key, number, step), name, step, job.handles, config)
 
@@ -126,13 +122,3 @@ def _texts(corpora: Iterable[JobCorpus]) -> Iterable[str]:
 def _artifact_name(handles: Iterable[str], kind: str) -> str:
     """Of what both trackers take in a name."""
     return re.sub(r"[^a-z0-9._-]", "-", "-".join(handles))[:100] + f"-{kind}"
-
-
-def _machine() -> str:
-    """Kind and number of processors, and the graphics cards where there are any."""
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    asked = ("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # most machines have none
-        cards = subprocess.run(asked, capture_output=True, text=True, timeout=5)  # noqa: S603 - fixed words
-        machine += "".join(f", {card}" for card in cards.stdout.splitlines())
-    return machine

@@ -81,9 +81,7 @@ class WandbRun:
     """
 
     def __init__(self, folder: Path, run: "wandb.Run") -> None:
-        self.where = (
-            not run.offline and run.url
-        ) or f"wandb sync tracking/wandb/{folder.name}/wandb/offline-run-*"
+        self.where = (not run.offline and run.url) or f"mynah track (run {run.name})"
         self._folder = folder
         self._run = run
         self._last_step = -1
@@ -132,12 +130,6 @@ def erase(folder: Path, run: str) -> None:
         shutil.rmtree(folder / run)
 
 
-def erase_remote(url: str) -> None:
-    """Delete a run and its artifacts at the server. Raises what wandb raises, also where there is no such run."""
-    import wandb
-
-    *_, entity, project, _, run = url.split("/")
-    try:
-        wandb.Api().run(f"{entity}/{project}/{run}").delete(delete_artifacts=True)
-    finally:
-        wandb.teardown()  # the process that this started
+def was_sent(folder: Path, run: str) -> bool:
+    """Whether somebody has sent what is kept here of a run by `wandb sync`, which leaves a file that says so."""
+    return any((folder / run).rglob("*.wandb.synced"))

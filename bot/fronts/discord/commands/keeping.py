@@ -42,15 +42,12 @@ async def export(interaction: Interaction, handle: str) -> None:
         if backend.exporting.locked():
             raise RefusedError("Another voice is being packed right now; ask again in a minute.")
         async with backend.exporting:
-            folder = await asyncio.to_thread(scratch_folder, backend.settings)
-            try:
+            async with scratch_folder(backend.settings) as folder:
                 archive = await _pack(backend.settings, record.key, folder)
                 _refuse_large(archive, interaction.filesize_limit, record.name)
                 file = discord.File(archive, re.sub(r"[^\w.-]", "_", f"{record.name}.zip"))
                 content = f"The voice of {name_of(record.handles)}; its README says how to use it. Label it as AI."
                 await answer(interaction, content, file=file)
-            finally:
-                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 async def _pack(settings: Settings, key: str, folder: Path) -> Path:

@@ -1,0 +1,42 @@
+"""The page: a head that says what this is, and its tabs."""
+
+import gradio as gr
+
+from bot.fronts.web.backend import WebBackend
+from bot.fronts.web.tabs.bring import bring_tab
+from bot.fronts.web.tabs.cards import cards_tab
+from bot.fronts.web.tabs.compare import compare_tab
+from bot.fronts.web.tabs.guess import guess_tab
+from bot.fronts.web.tabs.operator import operator_tab
+from bot.fronts.web.tabs.speak import speak_tab
+from bot.fronts.web.tabs.train import train_tab
+
+HEAD = """# Mynah
+**AI parody.** Whatever a voice says here was made up by a machine that learned from posts. Nobody said it.
+"""
+TEMPORARY_SECONDS = 3600  # pictures that were shown are deleted after so long
+
+
+def build_page(backend: WebBackend) -> gr.Blocks:
+    """The page's components and events; `serving.py` brings them to a browser."""
+    page: gr.Blocks = gr.Blocks(
+        title="Mynah", analytics_enabled=False, delete_cache=(TEMPORARY_SECONDS // 4, TEMPORARY_SECONDS)
+    )
+    with page:
+        gr.Markdown(HEAD)
+        with gr.Tabs() as tabs:
+            bring_tab(page, backend)
+            train_tab(page, backend)
+            speak_tab(page, backend)
+            compare_tab(page, backend)
+            guess_tab(page, backend)
+            cards_tab(page, backend)
+            operator_tab(page, backend)
+
+        async def where_to_begin() -> gr.Tabs:
+            """Whoever has a voice wants to hear it; whoever has none brings posts first."""
+            return gr.Tabs(selected="speak" if await backend.voice_names() else "bring")
+
+        page.load(where_to_begin, outputs=tabs, show_progress="hidden", api_visibility="private")
+        page.queue(default_concurrency_limit=8, max_size=100)
+    return page
