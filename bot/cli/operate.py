@@ -1,7 +1,9 @@
 """The processes and their care: `trainer`, `run`, `pretrain`, `doctor`, `demo`."""
 
 import asyncio
+import contextlib
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -15,8 +17,10 @@ from bot.cli.present import err, out, print_json, tuning_bar
 from bot.cli.session import with_store
 from bot.cli.speak import newest_voice, open_imitator
 from bot.cli.voices import describe, finished_voice, show_result
+from bot.cli.web import open_page, web_address
 from bot.doctor import examine
 from bot.fronts.terminal import TerminalFront
+from bot.imitator import Imitator
 from bot.supervise import trainer_process, until_sigterm
 from data.collect import collect
 from data.errors import InputError, NotFoundError
@@ -166,9 +170,23 @@ def demo(context: typer.Context) -> None:
         async with open_imitator(settings, store) as imitator:
             front = TerminalFront(out, imitator, voice)
             if sys.stdin.isatty() and sys.stdout.isatty():
-                await front.chat()
+                async with _page_beside(settings, store, imitator):
+                    await front.chat()
             else:
                 await front.answer_all(DEMO_MENTIONS)
+                out.print(f"The same in the browser: run `mynah web`, which opens {web_address(settings)}.")
 
     with_store(context, work)
     err.print("Bring your own posts next: `mynah import PATH`.")
+
+
+@contextlib.asynccontextmanager
+async def _page_beside(settings: Settings, store: Store, imitator: Imitator) -> AsyncIterator[None]:
+    """The page, where its address is free: the demo goes on without it."""
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            address = await stack.enter_async_context(open_page(settings, store, imitator))
+            out.print(f"   The same in the browser, as long as you talk here: {address}", soft_wrap=True)
+        except InputError as error:
+            out.print(f"   Not in the browser: {escape(str(error))}", soft_wrap=True)
+        yield

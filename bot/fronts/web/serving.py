@@ -37,7 +37,7 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def open_page(backend: WebBackend) -> AsyncIterator[str]:
+async def serve_page(backend: WebBackend) -> AsyncIterator[str]:
     """Serve the page while the block runs; gives its address.
 
     Raises InputError where the address can't be had.
@@ -45,9 +45,10 @@ async def open_page(backend: WebBackend) -> AsyncIterator[str]:
     settings = backend.settings.web
     listening = _listen(settings)
     with listening, _uploads(backend.settings.home / "web") as folder:
+        application = await asyncio.to_thread(_application, backend, folder)  # seconds, that others may want
         server = _Server(
             uvicorn.Config(
-                _application(backend, folder),
+                application,
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=CLOSING_SECONDS,
