@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -61,9 +61,8 @@ class Imports:
             raise RefusedError("Your last import is still at work; bring the next one when it is done.")
         self._people.add(person)
         try:
-            async with self._turns:
-                async with scratch_folder(self._settings) as folder:
-                    yield folder
+            async with self._turns, scratch_folder(self._settings) as folder:
+                yield folder
         finally:
             self._people.discard(person)
 
@@ -81,18 +80,27 @@ async def collect_in_thread(
     Raises what `data.collect.collect` raises, and RefusedError where these posts are not theirs to bring.
     """
 
-    async def work() -> Collected:
-        async with open_store(settings.database) as store:
-            return await collect(
-                store,
-                path,
-                bounds=within_reason(settings.imports),
-                handle=handle,
-                consent=OWN if bringer.own else GIVEN,
-                admit=lambda reading: admit(store, bringer, reading),
-            )
+    async def work(store: Store) -> Collected:
+        return await collect(
+            store,
+            path,
+            bounds=within_reason(settings.imports),
+            handle=handle,
+            consent=OWN if bringer.own else GIVEN,
+            admit=lambda reading: admit(store, bringer, reading),
+        )
 
-    return await asyncio.to_thread(lambda: asyncio.run(work()))
+    return await in_thread(settings, work)
+
+
+async def in_thread(settings: Settings, work: Callable[[Store], Awaitable[Collected]]) -> Collected:
+    """Do `work` on a thread, with a store of its own, while the caller's event loop goes on."""
+
+    async def session() -> Collected:
+        async with open_store(settings.database) as store:
+            return await work(store)
+
+    return await asyncio.to_thread(lambda: asyncio.run(session()))
 
 
 def within_reason(bounds: ImportSettings) -> ImportSettings:

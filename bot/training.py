@@ -33,14 +33,45 @@ def start_trainer(settings: Settings) -> subprocess.Popen[bytes]:
         )
 
 
+class TrainerKeeper:
+    """Sees to it that a trainer is there while somebody waits for a run."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._trainer: subprocess.Popen[bytes] | None = None
+        self._looking = asyncio.Lock()  # two who look at once would start two
+
+    async def look(self) -> None:
+        """Start a trainer where none is there: at first, and where the one that was there left or was killed.
+
+        Raises RunFailedError where the one that was started ended by itself, until `begin_again`.
+        """
+        async with self._looking:
+            code = None if self._trainer is None else self._trainer.poll()
+            if code is not None and code > 0:
+                raise RunFailedError(
+                    f"The trainer ended by itself; {self._settings.home / 'trainer.log'} says why. "
+                    "Runs that are queued wait for the next one: `mynah trainer`."
+                )
+            gone = self._trainer is None or code is not None  # ended by the queue's end, or by a signal
+            if gone and not await self._store.runs.live_trainers(TRAINER_IS_ALIVE_SECONDS):
+                self._trainer = await asyncio.to_thread(start_trainer, self._settings)
+
+    def begin_again(self) -> None:
+        """Somebody asks anew: a trainer that ended by itself may do better now."""
+        if self._trainer is not None and self._trainer.poll() is not None:
+            self._trainer = None
+
+
 async def wait_for_voice(store: Store, settings: Settings, run: Run, show: Callable[[Run, int], None]) -> Voice:
     """Call `show(run, place in the queue)` whenever there is news, and return the finished voice.
 
-    Starts a trainer where none is there: at once, and again where the one that was there left or was killed.
-    Raises RunFailedError where the run failed or was cancelled, or a trainer can't be started.
+    Keeps a trainer there meanwhile. Raises RunFailedError where the run failed or was cancelled, or no trainer can
+    be started.
     """
     loop = asyncio.get_running_loop()
-    trainer: subprocess.Popen[bytes] | None = None
+    keeper = TrainerKeeper(store, settings)
     look_at = loop.time()
     while True:
         current = await store.runs.get(run.id)
@@ -55,15 +86,7 @@ async def wait_for_voice(store: Store, settings: Settings, run: Run, show: Calla
             raise RunFailedError(f"Run {run.id} was cancelled.")
         if loop.time() >= look_at:
             look_at = loop.time() + LOOK_SECONDS
-            code = None if trainer is None else trainer.poll()
-            if code is not None and code > 0:
-                raise RunFailedError(
-                    f"The trainer ended by itself; {settings.home / 'trainer.log'} says why. "
-                    f"Run {run.id} waits for the next one: `mynah trainer`."
-                )
-            gone = trainer is None or code is not None  # ended by the queue's end, or by a signal
-            if gone and not await store.runs.live_trainers(TRAINER_IS_ALIVE_SECONDS):
-                trainer = await asyncio.to_thread(start_trainer, settings)
+            await keeper.look()
         await asyncio.sleep(POLL_SECONDS)
 
 

@@ -1,5 +1,6 @@
 """Which languages posts are written in: as their platform says, or as a small local classifier finds."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -10,6 +11,7 @@ from data.posts import Post
 
 # What platforms write where they found no language (X's codes for links, media, hashtags and the like among them).
 _NO_LANGUAGE = frozenset({"", "und", "zxx", "art", "qme", "qht", "qam", "qst", "qct"})
+_CODE = re.compile("[a-z]{2,3}")  # all that a model hub takes for a language
 _OLD_CODES = {"in": "id", "iw": "he", "ji": "yi", "no": "nb"}
 _ASKED = 200  # posts that the classifier is asked about; the share of a language is known well enough by then
 _TELLING_CHARACTERS = 20  # of one's own words; a shorter text may be in any language
@@ -23,7 +25,7 @@ def languages(posts: Iterable[Post]) -> Counter[str]:
         if post.kind == "retweet":
             continue
         code = (post.lang or "").split("-")[0].lower()
-        if code not in _NO_LANGUAGE and len(code) <= 3:
+        if code not in _NO_LANGUAGE and _CODE.fullmatch(code):
             found[_OLD_CODES.get(code, code)] += 1
         elif post.lang is None:
             words = " ".join(MENTION.sub(" ", LINK.sub(" ", post.text)).split())

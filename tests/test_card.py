@@ -1,5 +1,6 @@
 """Model cards: all that the reference's cards told, and what they lacked; any name comes out as it is written."""
 
+import asyncio
 import re
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
@@ -15,6 +16,7 @@ from markdown_it import MarkdownIt
 from typer.testing import CliRunner
 
 from bot.cli import app
+from bot.exporting import export_apart
 from data.posts import voice_name
 from data.settings import Settings
 from data.store import open_store
@@ -76,6 +78,7 @@ class _Page(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.tables: list[list[list[str]]] = []
         self.headings: list[str] = []
+        self.links_below: dict[str, list[str]] = {"": []}  # by heading
         self.parts: list[str] = []
         self._open: list[str] = []
         self.feed(html)
@@ -91,7 +94,9 @@ class _Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
         self._open.append(tag)
-        if tag == "table":
+        if tag == "a":
+            self.links_below[self.headings[-1] if self.headings else ""].append(dict(attrs)["href"] or "")
+        elif tag == "table":
             self.tables.append([])
         elif tag == "tr":
             self.tables[-1].append([])
@@ -112,6 +117,7 @@ class _Page(HTMLParser):
             self.tables[-1][-1][-1] += data
         elif "h2" in self._open:
             self.headings[-1] += data
+            self.links_below[self.headings[-1]] = []
 
 
 def rendered(card: str) -> _Page:
@@ -131,11 +137,14 @@ class Point:
     headings: list[str]
     kind: str
     pictures: list[str]
-    handles: list[str]  # of the line below the names
+    handles: frozenset[str]  # of the line below the names
     rows: dict[str, list[int]]
     explores: str  # where the data can be looked at
     runs: set[str]  # where the training can
+    final_model: bool  # whether it says where that is kept
     base: str
+    base_of_limits: str
+    credited: set[str]  # whose work it goes back to
     task: str
     repo: str
     opening: str
@@ -176,14 +185,17 @@ def points(card: str) -> Point:
         headings=[heading for heading in page.headings if heading in HEADINGS],
         kind="cyborg" if "cyborg" in head.lower() else "bot" if re.search(r"\bAI bot\b", head, re.I) else "",
         pictures=[picture for picture in pictures if "profile_images" in picture],
-        handles=re.findall(r"\w+", named[1]),
+        handles=frozenset(re.findall(r"\w+", named[1])),
         rows={
             row[0].replace("Tweets", "Posts").replace(" tweets", " posts"): [int(cell) for cell in row[1:]]
             for row in table[1:]
         },
         explores=next(link for link in page.links if link.endswith("/artifacts")),
         runs={link for link in page.links if re.search(r"/runs/\w+$", link)},
-        base=next(link for link in page.links if "huggingface.co" in link),
+        final_model="the final model" in section(page, "Training procedure"),
+        base=next(link for link in page.links_below["Training procedure"] if "huggingface.co" in link),
+        base_of_limits=page.links_below["Limitations and bias"][0].partition("#")[0],
+        credited=set(re.findall("Boris Dayma|github.com/borisdayma/huggingtweets(?=[)])", card)),
         task=quoted[0][1],
         repo=quoted[1][1],
         opening=quoted[2][1],
@@ -260,14 +272,17 @@ class TestTheReferencesCards:
             headings=list(HEADINGS),
             kind="bot" if len(seed.people) == 1 else "cyborg",
             pictures=[f"https://pictures.example/profile_images/{handle}.jpg" for handle, _ in seed.people],
-            handles=sorted(handle for handle, _ in seed.people),
+            handles=frozenset(handle for handle, _ in seed.people),
             rows={
                 row: [counts[place] for counts in seed.counts]
                 for place, row in enumerate(("Posts downloaded", "Retweets", "Short posts", "Posts kept"))
             },
             explores=RUN + "1abc/artifacts",
             runs={RUN + "2def"},
+            final_model=True,
             base="https://huggingface.co/gpt2",
+            base_of_limits="https://huggingface.co/gpt2",
+            credited={"Boris Dayma", "github.com/borisdayma/huggingtweets"},
             task="text-generation",
             repo="huggingtweets/" + "-".join(sorted(handle for handle, _ in seed.people)),
             opening="My dream is",
@@ -281,7 +296,9 @@ class TestTheReferencesCards:
         page = rendered(card_of(seed))
         table = next(table for table in page.tables if table[0][0] == "Data")
         assert table[0][1:] == [f"{name}\n@{handle}" for handle, name in seed.people]
-        assert " & ".join(name for _, name in seed.people) in page.text.split("This is an AI parody")[0]
+        head = page.text.split("This is an AI parody")[0]
+        assert " & ".join(name for _, name in seed.people) in head
+        assert head.endswith(" + ".join(f"@{handle}" for handle, _ in seed.people) + " ")
 
     @pytest.mark.skipif(not SEEDS.is_dir(), reason="the reference's cards are not on this machine")
     @pytest.mark.parametrize("seed", SEED_CARDS, ids=lambda seed: seed.people[0][0])
@@ -480,6 +497,35 @@ class TestWhatTheReferenceLacked:
         assert "AI cyborg" in head
         assert "This is an AI parody, not @ada and @bo. Whatever it says is made up by a machine" in head
 
+    def test_how_it_works_says_what_was_done_with_these_posts(self) -> None:
+        ada, bo = learned("ada", 9, 1, 2, 6), learned("bo", 5, 1, 1, 3)
+        one = rendered(model_card(voice_of(ada)))
+        assert "This is an AI parody, not @ada. Whatever" in one.text
+        assert "posts that say too little go. Hold out." in section(one, "How does it work?")
+        assert "learns from the rest. Check." in section(one, "How does it work?")
+        two = section(rendered(model_card(voice_of(ada, bo, recipe=Recipe()))), "How does it work?")
+        assert "go, and so do repeats, private data and other people's names. Hold out." in two
+        assert "learns from the rest, as much from each of the 2 people. Check." in two
+
+    def test_of_many_languages_the_three_most_frequent_are_told(self) -> None:
+        share = learned("ada", 9, 1, 2, 6, languages={"en": 4, "de": 3, "fr": 2, "pt": 1})
+        page = rendered(model_card(voice_of(share)))
+        table = next(table for table in page.tables if table[0][0] == "Handle")
+        assert table[1][-1] == "en 4, de 3, fr 2"
+
+    def test_a_name_that_shows_nothing_is_none_and_a_given_page_is_the_one_linked(self) -> None:
+        person = Person("ada", "\u202e\u2066", page="https://ada.example/")
+        page = rendered(model_card(voice_of(learned("ada", 9, 1, 2, 6)), people=(person,)))
+        assert page.tables[0][0] == ["Data", "@ada"]
+        assert "AI bot 🤖 @ada @ada" in page.text
+        assert "https://ada.example/" in page.links
+        assert "https://x.com/ada" not in page.links
+
+    def test_a_name_written_from_the_right_moves_no_other(self) -> None:
+        people = (Person("ada", "علي"), Person("bo", "חנה"))
+        card = model_card(voice_of(learned("ada", 9, 1, 2, 6), learned("bo", 5, 1, 1, 3)), people=people)
+        assert "<bdi>علي</bdi> &amp; <bdi>חנה</bdi>" in card
+
     @pytest.mark.parametrize(
         ("given", "told"),
         [
@@ -506,6 +552,10 @@ class TestWhatTheReferenceLacked:
         assert table[1] == ["Method", "LoRA, rank 8, alpha 16"]
         assert ["Learning rate", "0.001, 5% of the steps to warm up, then cosine to zero"] in table
         assert "low-rank adapter" in section(page, "Training procedure")
+        assert (full["Stops early"], dict(table[1:])["Stops early"]) == (
+            "never",
+            "after 3 evaluations without a better held-out loss",
+        )
 
 
 class TestMetadata:
@@ -568,10 +618,11 @@ class TestWhatIsNotKnown:
         assert "was not recorded" in section(page, "Provenance and consent")
         assert "copies a post that it learned from was not recorded" in section(page, "How well it learned")
         assert "None were kept" in section(page, "Sample replies")
-        assert "were not tracked" in section(page, "Training procedure")
+        assert "The training was not tracked." in section(page, "Training procedure")
 
-    def test_losses_that_were_never_measured(self) -> None:
-        voice = voice_of(learned("ada", 9, 1, 2, 6), held_out_loss_before=0.0, held_out_loss=float("nan"))
+    @pytest.mark.parametrize(("before", "after"), [(0.0, 3.5), (4.0, float("nan")), (4.0, float("inf"))])
+    def test_losses_that_were_never_measured(self, before: float, after: float) -> None:
+        voice = voice_of(learned("ada", 9, 1, 2, 6), held_out_loss_before=before, held_out_loss=after)
         assert "was not recorded" in section(rendered(model_card(voice)), "How well it learned")
 
     def test_where_a_run_was_tracked_on_this_machine_stays_here(self) -> None:
@@ -582,6 +633,22 @@ class TestWhatIsNotKnown:
         assert "/home/ada/var/tracking/1" in own
         assert "/home/ada" not in pushed
         assert "and not published" in section(rendered(pushed), "Training procedure")
+
+    def test_a_voice_that_was_only_pulled_claims_nothing_of_how_it_was_made(self) -> None:
+        voice = voice_of(
+            handles=("ada",),
+            base="bird/ada",
+            posts=0,
+            examples=(),
+            copy_rate=None,
+            held_out_loss_before=0.0,
+            held_out_loss=0.0,
+        )
+        page = rendered(model_card(voice))
+        assert "brought as it is from bird/ada." in page.text
+        assert "Brought here on 2026-11-02" in section(page, "About")
+        assert not {"How does it work?", "Training data", "Training procedure"} & set(page.headings)
+        assert page.tables == []
 
 
 @pytest.fixture
@@ -619,3 +686,12 @@ class TestCommand:
     def test_a_name_of_nobody_is_refused_in_words(self, home: Path, pair: str) -> None:
         refused = CliRunner().invoke(app, ["card", "keeper", "--name", pair])
         assert "keeper=Somebody" in str(refused.exception)
+
+    @pytest.mark.slow
+    def test_what_discord_hands_out_holds_the_same_card(self, home: Path, tmp_path: Path) -> None:
+        printed = CliRunner().invoke(app, ["card", "keeper"]).stdout
+        asyncio.run(export_apart(Settings(home=home, _env_file=None), "key", tmp_path / "exported"))
+        card = (tmp_path / "exported" / "README.md").read_text(encoding="utf-8")
+        assert card == printed
+        assert "1 of 1 votes (100%)" in card
+        assert "keeper&#64;example.org" in card

@@ -6,6 +6,7 @@ import pytest
 
 from bot.fronts.discord import card_text
 from bot.fronts.discord.backend import Backend
+from bot.fronts.run_words import duration
 from bot.imitator import Reply
 from data.store import Run
 from tests.discord_fronts import add_voice
@@ -30,7 +31,7 @@ async def test_the_label_stands_however_long_the_words_are(backend: Backend) -> 
     [(0.4, "0 s"), (59.6, "1 min 0 s"), (75, "1 min 15 s"), (3_700, "1 h 1 min")],
 )
 def test_durations(seconds: float, words: str) -> None:
-    assert card_text.duration(seconds) == words
+    assert duration(seconds) == words
 
 
 def test_a_run_that_shall_end_says_so() -> None:

@@ -14,7 +14,16 @@ import simcord
 from bot.fronts.discord.backend import Backend
 from bot.fronts.discord.client import FrontClient
 from bot.fronts.discord.commands import importing
-from bot.importing import MOST_AT_ONCE, MOST_CORPORA, Bringer, Imports, admit, collect_in_thread, sweep
+from bot.importing import (
+    MOST_AT_ONCE,
+    MOST_CORPORA,
+    Bringer,
+    Imports,
+    admit,
+    collect_in_thread,
+    scratch_folder,
+    sweep,
+)
 from data.errors import InputError, MynahError, RefusedError
 from data.samples import SAMPLES
 from data.settings import Settings
@@ -337,6 +346,17 @@ class TestFolders:
 
         people = [f"discord:{number}" for number in range(2 * MOST_AT_ONCE)]
         assert max(await asyncio.gather(*map(take_turn, people))) == MOST_AT_ONCE
+
+    async def test_what_a_process_is_at_is_not_swept_however_long_it_takes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bot.importing.LEFT_BEHIND_SECONDS", 0.2)
+        settings = Settings(home=tmp_path, _env_file=None)
+        async with scratch_folder(settings) as folder:
+            await asyncio.sleep(0.4)
+            sweep(settings)
+            assert folder.exists()
+        assert not folder.exists()
 
     async def test_what_a_killed_process_left_is_swept(self, tmp_path: Path) -> None:
         settings = Settings(home=tmp_path, _env_file=None)

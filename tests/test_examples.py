@@ -59,3 +59,13 @@ def test_a_voice_that_says_what_it_read_is_found_out(tmp_path: Path) -> None:
     telling = sum(bool(normalise(text)) for text in said)  # noise may be nothing but dots, which copy nobody
     assert telling > 10
     assert with_examples(voice, "cpu").record.copy_rate == pytest.approx(telling / UNASKED, abs=0.1)
+
+
+def test_the_examples_are_those_of_the_seeds_from_0_on_and_no_part_of_the_copy_rate(tmp_path: Path) -> None:
+    voice = full_voice(tmp_path / "voice")
+    examples = with_examples(voice, "cpu").record.examples
+    lines = [Line(EXAMPLE_OPENING, seed) for seed in range(EXAMPLES)]
+    said = TorchEngine("cpu").load(voice).speak(lines, SAMPLING)
+    assert examples == tuple(EXAMPLE_OPENING + continuation.text for continuation in said)
+    (voice.folder / "posts.json").write_text(json.dumps(examples))
+    assert with_examples(voice, "cpu").record.copy_rate == 0

@@ -1,14 +1,19 @@
 """An exported voice is a plain folder that transformers speaks with, prefix and sampling values included."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from huggingface_hub import ModelCard
+from PIL import Image
 from transformers import GPT2LMHeadModel, pipeline
 
+from bot.cards import cover_of
 from data.errors import InputError
+from data.settings import Settings
+from data.store import open_store
 from tests.tiny_voices import full_voice, lora_voice, tiny_base
 from trainer.card import Person, model_card
 from trainer.export import export_voice, merged_model
@@ -73,10 +78,26 @@ def test_the_folder_holds_safetensors_a_card_and_nothing_that_runs_code(voice: V
     assert settings["tokenizer_class"] == "PreTrainedTokenizerFast"
 
 
-def test_the_card_may_be_given(voice: Voice, tmp_path: Path) -> None:
-    card = model_card(voice, people=(Person("keeper", "The Keeper"),), contact="ada@example.org")
-    export_voice(voice, tmp_path / "exported", card)
-    assert (tmp_path / "exported" / "README.md").read_text() == card
+async def test_a_voice_leaves_with_card_and_picture(voice: Voice, tmp_path: Path) -> None:
+    said = replace(voice.record, examples=("My dream is to hear what the fog says.",))
+    settings = Settings(home=tmp_path, _env_file=None)
+    async with open_store(settings.database) as store:
+        cover = await cover_of(store, settings, replace(voice, record=said), (Person("keeper", "The Keeper"),))
+    export_voice(voice, tmp_path / "exported", cover)
+    card = (tmp_path / "exported" / "README.md").read_text()
+    assert "The Keeper" in card
+    assert ModelCard(card).data.thumbnail == "predictions.png"
+    with Image.open(tmp_path / "exported" / "predictions.png") as picture:
+        assert picture.size == (1200, 628)
+
+
+async def test_a_voice_that_copies_whatever_it_says_leaves_without_a_picture(voice: Voice, tmp_path: Path) -> None:
+    said = replace(voice.record, examples=(voice.training_posts()[0],))
+    settings = Settings(home=tmp_path, _env_file=None)
+    async with open_store(settings.database) as store:
+        cover = await cover_of(store, settings, replace(voice, record=said))
+    assert cover.keys() == {"README.md"}
+    assert ModelCard(cover["README.md"].decode()).data.get("thumbnail") is None
 
 
 def test_a_folder_with_something_in_it_is_left_alone(voice: Voice, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ async def test_a_token_of_another_account_is_not_taken_for_a_deletion(place: Pla
     """To a stranger's token the hub says that a private repository isn't there."""
     await pushed(place, "keeper", repo="ode/keeper")
     place.server.world.accounts[place.server.token] = Account("somebody")
-    with pytest.raises(LeftOnHubError, match="is somebody's, who can't delete ode/keeper"):
+    with pytest.raises(LeftOnHubError, match="is somebody's, who has no say over ode/keeper"):
         await erase(place.store, place.settings, "keeper")
     assert place.server.world.repositories.keys() == {"ode/keeper"}
 

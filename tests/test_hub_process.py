@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -56,13 +57,19 @@ async def test_from_one_home_to_another_and_forgotten_again(hub_server: HubServe
     assert gone.stderr.strip().startswith("✗ The model hub has no repository ode/keeper")
 
 
-async def broken_push(
-    hub_server: HubServer, home: Path, method: str, path: str, by: signal.Signals = signal.SIGKILL
+async def broken(
+    hub_server: HubServer,
+    home: Path,
+    method: str,
+    path: str,
+    *command: str,
+    by: signal.Signals = signal.SIGKILL,
+    after: int | None = 1,
 ) -> tuple[int, str]:
-    """A push that gets a signal when the first bytes of a call have come; gives its exit code and what it said."""
-    hub_server.fail(method, path, hold=True, after=1)
+    """A command that gets a signal when a call came, or `after` bytes of it; gives its exit code and words."""
+    hub_server.fail(method, path, hold=True, after=after)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "push", "keeper", "--yes"),
+        *(sys.executable, "-m", "bot", *command, "--yes"),
         cwd=ROOT,
         env=environment(home, **hub_server.environment),
         stdin=subprocess.DEVNULL,
@@ -93,7 +100,7 @@ async def test_a_push_that_was_killed_goes_on(
     hub_server: HubServer, tmp_path: Path, method: str, path: str, again: str
 ) -> None:
     home = await home_with_voice(tmp_path / "home")
-    await broken_push(hub_server, home, method, path)
+    await broken(hub_server, home, method, path, "push", "keeper")
     assert len(hub_server.world.repositories["ode/keeper"].commits) == 1
     before = hub_server.sent("PUT", "/large/")
     result = await run(home, "push", "keeper", "--yes", "--json", **hub_server.environment)
@@ -107,10 +114,49 @@ async def test_a_push_that_was_killed_goes_on(
 @pytest.mark.slow
 async def test_ctrl_c_ends_a_push_at_once(hub_server: HubServer, tmp_path: Path) -> None:
     home = await home_with_voice(tmp_path / "home")
-    code, said = await broken_push(hub_server, home, "PUT", "/large/.*", by=signal.SIGINT)
+    code, said = await broken(hub_server, home, "PUT", "/large/.*", "push", "keeper", by=signal.SIGINT)
     assert code == 130
     assert said.endswith("Stopped; what was uploaded whole stays there. Push again to go on.\n")
     assert not any((home / "incoming").iterdir())
+
+
+@pytest.mark.slow
+async def test_a_pull_that_was_killed_leaves_no_voice_and_is_swept(hub_server: HubServer, tmp_path: Path) -> None:
+    ours, theirs = await home_with_voice(tmp_path / "ours"), tmp_path / "theirs"
+    printed(await run(ours, "push", "keeper", "--yes", "--json", **hub_server.environment))
+    await broken(hub_server, theirs, "GET", "/large/.*", "pull", "ode/keeper", after=None)
+    [left] = (theirs / "incoming").iterdir()
+    assert not (theirs / "voices").exists()
+    assert "No voices yet" in (await run(theirs, "voices")).stdout
+    os.utime(left, (0, 0))
+    assert printed(await run(theirs, "pull", "ode/keeper", "--yes", "--json", **hub_server.environment))
+    assert not any((theirs / "incoming").iterdir())
+
+
+@pytest.mark.slow
+async def test_a_full_disk_ends_a_pull_in_one_sentence_and_leaves_nothing(
+    hub_server: HubServer, tmp_path: Path
+) -> None:
+    ours, theirs = await home_with_voice(tmp_path / "ours"), tmp_path / "theirs"
+    printed(await run(ours, "push", "keeper", "--yes", "--json", **hub_server.environment))
+    repo = hub_server.world.repositories["ode/keeper"]
+    files = {name: blob.content for name, blob in repo.files.items()}
+    hub_server.repository("ode/keeper", files | {"tokenizer.json": files["tokenizer.json"] + b" " * 2_000_000})
+    no_large_files = ("bash", "-c", 'ulimit -f 1000; exec "$@"', "-")  # none of more than 1,000 KiB
+    result = await asyncio.to_thread(
+        subprocess.run,
+        [*no_large_files, sys.executable, "-m", "bot", "pull", "ode/keeper", "--yes"],
+        cwd=ROOT,
+        env=environment(theirs, **hub_server.environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1, result.stderr
+    assert "✗ The system refused" in result.stderr
+    assert "File too large" in result.stderr
+    assert not any((theirs / "incoming").iterdir())
+    assert not (theirs / "voices").exists()
 
 
 @pytest.mark.parametrize(
@@ -119,6 +165,7 @@ async def test_ctrl_c_ends_a_push_at_once(hub_server: HubServer, tmp_path: Path)
         (("push", "nobody", "--yes"), {}, 3, "no voice of nobody"),
         (("push", "keeper", "--public", "--yes"), {}, 5, "so their voice can't be public"),
         (("push", "keeper", "--yes"), {}, 5, "say so with --own"),
+        (("push", "keeper"), {}, 5, "say so with --own"),
         (("push", "keeper", "--yes"), {"MYNAH_DRY_RUN": "1"}, 5, "MYNAH_DRY_RUN"),
         (("push", "keeper", "--yes"), {"MYNAH_HUB__TOKEN": "hf_wrong"}, 5, "does not take the token"),
         (("pull", "ode/keeper", "--yes"), {"MYNAH_OFFLINE": "1"}, 5, "MYNAH_OFFLINE"),

@@ -5,25 +5,31 @@ import pickle
 import shutil
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import huggingface_hub.constants
 import numpy
 import pytest
-from safetensors.numpy import load_file, save
+from huggingface_hub.utils._xet_progress_reporting import XetDownloadProgressReporter
+from safetensors.numpy import load, load_file, save
 
-from bot.hub.checks import byte_level_tokenizer
+from bot.erasing import erase
+from bot.hub.checks import ORIGIN, byte_level_tokenizer
 from bot.hub.names import handles_of
-from bot.hub.pull import ORIGIN, look, pull
+from bot.hub.pull import look, pull
+from bot.hub.push import plan_push
 from bot.imitator import Imitator, Occasion
 from bot.shelf import VoiceShelf
 from data.errors import InputError, MynahError, NotFoundError, RefusedError
 from data.store import Right
 from tests.discord_fronts import BabblingEngine
-from tests.hubs import Place
+from tests.hubs import Place, bring_posts
 from tests.tiny_voices import full_voice, tiny_base
+from trainer.card import model_card
 from trainer.engine import Line, Sampling
 from trainer.engine.openvino_engine import OpenVinoEngine
+from trainer.engine.torch_engine import TorchEngine
 from trainer.export import export_voice
 from trainer.voice import Voice
 
@@ -128,6 +134,42 @@ async def test_what_is_here_already_is_not_downloaded_again(place: Place, export
     assert not [call for call in place.server.calls if call.path.startswith("/large/")]
 
 
+async def test_a_pulled_voice_speaks_on_every_engine(place: Place, exported: Path, tmp_path: Path) -> None:
+    place.server.folder("ode/keeper", exported)
+    voice = await pulled(place)
+    sampling = Sampling(max_tokens=20)
+    for engine in (OpenVinoEngine(tmp_path), TorchEngine("cpu")):
+        here, there = (engine.load(one).speak(LINES, sampling) for one in (voice, Voice(voice.record, exported)))
+        assert here == there
+
+
+async def test_a_pulled_voice_is_forgotten_whole(place: Place, exported: Path) -> None:
+    place.server.folder("ode/keeper", exported)
+    voice = await pulled(place)
+    await erase(place.store, place.settings, "keeper")
+    assert not voice.folder.exists()
+    assert not place.settings.cache.exists()
+    assert await place.store.voices.all() == []
+
+
+async def test_a_pulled_voice_is_not_pushed_as_if_it_were_of_the_posts_that_came_later(
+    place: Place, exported: Path
+) -> None:
+    place.server.folder("ode/keeper", exported)
+    voice = await pulled(place)
+    await bring_posts(place.store, "keeper", may_publish=True)
+    with pytest.raises(RefusedError, match="was pulled from ode/keeper"):
+        await plan_push(place.store, place.settings, place.hub, voice, repo="mine")
+
+
+async def test_a_pulled_voices_card_claims_nothing_of_a_training(place: Place, exported: Path) -> None:
+    place.server.folder("ode/keeper", exported)
+    card = model_card(await pulled(place))
+    assert "[ode/keeper](https://huggingface.co/ode/keeper)" in card
+    for claim in ("Hyperparameter", "made with Mynah", "- mynah", "was trained on posts"):
+        assert claim not in card
+
+
 async def test_without_posts_gates_and_relevance_still_work(place: Place, exported: Path) -> None:
     place.server.folder("ode/keeper", exported)
     voice = await pulled(place)
@@ -217,6 +259,16 @@ async def test_a_handle_with_an_owner_here_is_not_stood_for(place: Place, export
     assert (await pulled(place, name="keeper_of_ode")).record.handles == ("keeper_of_ode",)
 
 
+async def test_a_handle_whose_posts_are_here_is_not_stood_for(place: Place, exported: Path) -> None:
+    place.server.folder("ode/keeper", exported)
+    await bring_posts(place.store, "keeper", may_publish=True)
+    with pytest.raises(RefusedError, match=r"Posts of @keeper are here.*--handle NAME"):
+        await pulled(place)
+    with pytest.raises(RefusedError, match="Posts of @keeper are here"):
+        await pulled(place, name="gull+keeper")
+    assert (await pulled(place, name="keeper_of_ode")).record.handles == ("keeper_of_ode",)
+
+
 async def test_an_opt_out_during_the_download_stops_it(place: Place, exported: Path) -> None:
     place.server.folder("ode/keeper", exported)
     async with look(place.store, place.settings, place.hub, "ode/keeper") as offer:
@@ -275,6 +327,29 @@ def with_a_nan(files: dict[str, bytes]) -> None:
     files["model.safetensors"] = bytes(weights)
 
 
+def with_weights_of(value: float):  # type: ignore[no-untyped-def]
+    def change(files: dict[str, bytes]) -> None:
+        weights = load(files["model.safetensors"])
+        files["model.safetensors"] = save(
+            {name: numpy.full(weight.shape, value, numpy.float32) for name, weight in weights.items()}
+        )
+
+    return change
+
+
+def with_header(**changes: Any):  # type: ignore[no-untyped-def]
+    """Of the first tensor."""
+
+    def change(files: dict[str, bytes]) -> None:
+        length = struct.unpack("<Q", files["model.safetensors"][:8])[0]
+        header = json.loads(files["model.safetensors"][8 : 8 + length])
+        header["transformer.wte.weight"] |= changes
+        text = json.dumps(header).encode()
+        files["model.safetensors"] = struct.pack("<Q", len(text)) + text + files["model.safetensors"][8 + length :]
+
+    return change
+
+
 HOSTILE = {
     "pickle": (only_a_pickle, r"only in pytorch_model.bin, a format that can run code"),
     "parts": (in_parts, "several files"),
@@ -292,7 +367,13 @@ HOSTILE = {
     "bert": (with_config(model_type="bert"), "is a bert model"),
     "odd kind": (with_config(model_type=["x" * 9999]), "only GPT-2-shaped"),
     "cross": (with_config(add_cross_attention=True), "unusual kind"),
-    "huge": (with_config(n_layer=100_000), "million parameters"),
+    "huge": (with_config(n_embd=100_000), "million parameters"),
+    "deep": (with_config(n_layer=100_000), "says n_layer 100,000; at most 48"),
+    "long": (with_config(n_positions=10_000_000, n_embd=8), "says n_positions 10,000,000"),
+    "many words": (with_config(vocab_size=390_000_000, n_embd=2), "says vocab_size 390,000,000"),
+    "many heads": (with_config(n_head=1000, n_embd=1000), "says n_head 1,000"),
+    "epsilon": (with_config(layer_norm_epsilon=10**400), "lacks figures"),
+    "headless": (with_config(tie_word_embeddings=False), "can't speak.*lm_head"),
     "endless": (with_config(n_positions=10**30), "lacks figures"),
     "negative": (with_config(n_embd=-32), "lacks figures"),
     "no heads": (with_config(n_head=0), "lacks figures"),
@@ -306,6 +387,16 @@ HOSTILE = {
     "no weights": (with_file("model.safetensors", b"<html>"), "can't speak"),
     "long header": (with_file("model.safetensors", b"\xff" * 64), "can't speak"),
     "not finite": (with_a_nan, "can't speak.*not finite"),
+    "overflow": (with_weights_of(3e38), "can't speak.*overflow"),
+    "whole numbers": (with_header(dtype="I16"), "can't speak.*stored as I16"),
+    "huge shape": (with_header(shape=[2**62, 2**62]), "can't speak"),
+    "overlap": (with_header(data_offsets=[0, 64]), "can't speak"),
+    "far away": (with_header(data_offsets=[0, 10**18]), "can't speak"),
+    "crowd": (with_file("README.md", b"<p>@keeper</p>" + b" @a%d" * 2000 % (*range(2000),)), "mentions 2,"),
+    "long word": (
+        with_tokenizer(model={"vocab": {"<|endoftext|>": 0, "a" * 10**6: 1}, "merges": []}),
+        "tokenizer",
+    ),
     "no tokens": (with_file("tokenizer.json", b"{}"), "tokenizer of ode/keeper is damaged"),
     "html tokens": (with_file("tokenizer.json", b"<html>"), "tokenizer.json of ode/keeper is no JSON"),
     "regex": (with_tokenizer(pre_tokenizer={"type": "Split", "pattern": {"Regex": "(a+)+$"}}), "tokenizer of"),
@@ -356,6 +447,45 @@ async def test_sizes_are_bounded_before_and_while_it_downloads(
     assert await place.store.voices.all() == []
 
 
+async def test_what_xet_fetches_for_a_file_is_not_taken_for_the_file(place: Place, exported: Path) -> None:
+    """Xet, which the hub on loopback does not speak, tells of both: bytes written, and bytes fetched for them."""
+    place.server.folder("ode/keeper", exported)
+    hub, excess = place.hub, 0
+    really = hub.api.hf_hub_download
+
+    def through_xet(*where: Any, tqdm_class: Any, **how: Any) -> str:
+        file: str = really(*where, **how)
+        size = Path(file).stat().st_size
+        told = SimpleNamespace(
+            total_bytes=size,
+            total_bytes_completed=size + excess,
+            total_bytes_completion_rate=1.0,
+            total_transfer_bytes_completed=size + 1000,
+            total_transfer_bytes_completion_rate=1.0,
+        )
+        with XetDownloadProgressReporter(
+            reconstruction_desc="", transfer_desc="", total=size, log_level=0, tqdm_class=tqdm_class
+        ) as progress:
+            progress.update_progress(told)
+        return file
+
+    hub.api.hf_hub_download = through_xet  # type: ignore[assignment]
+    async with look(place.store, place.settings, hub, "ode/keeper") as offer:
+        await pull(place.store, place.settings, hub, offer)
+    excess = 1
+    with pytest.raises(InputError, match="larger than it claims"):
+        async with look(place.store, place.settings, hub, "ode/keeper"):
+            pass
+
+
+async def test_tags_that_are_no_list_are_none(place: Place, exported: Path) -> None:
+    repo = place.server.folder("ode/keeper", exported)
+    listing = json.dumps(repo.to_json(repo.commits[-1], sizes=True) | {"tags": 5}).encode()
+    place.server.fail("GET", "/api/models/.*", status=200, body=listing)
+    async with look(place.store, place.settings, place.hub, "ode/keeper") as offer:
+        assert offer.tags == ()
+
+
 async def test_weights_that_are_not_those_of_the_listing_are_refused(place: Place, exported: Path) -> None:
     repo = place.server.folder("ode/keeper", exported)
     blob = repo.files["model.safetensors"]
@@ -393,6 +523,13 @@ async def test_what_goes_wrong_there_is_one_sentence(
     assert "\n" not in str(caught.value)
     place.server.door.faults.clear()
     await pulled(place)
+
+
+async def test_a_hub_that_never_answers_is_given_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.hub.client.ANSWER_SECONDS", 0.2)
+    place.server.fail("GET", "/api/models/.*", hold=True)
+    with pytest.raises(MynahError, match="can't be reached, or the line broke"):
+        await pulled(place)
 
 
 async def test_what_is_not_there_offline_and_odd_names(place: Place) -> None:

@@ -1,13 +1,16 @@
 """Pushing: who allows it, where it goes, how it looks there, and what happens when hub or line fail."""
 
+import asyncio
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from huggingface_hub import ModelCard
 from huggingface_hub.utils import validate_repo_id
 from pydantic import SecretStr
 
+from bot.erasing import erase
 from bot.hub.names import repository_name
 from bot.hub.push import plan_push, push
 from bot.hub.pushed import Pushed, all_pushed, remember
@@ -153,36 +156,47 @@ async def test_without_a_token_it_is_said_where_to_put_one(place: Place) -> None
         await pushed_voice(place.with_settings(hub=HubSettings()), voice)
 
 
-async def test_an_opt_out_or_a_forgetting_during_the_push_takes_the_repository_back(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("when", ["before the upload", "after the upload"])
+@pytest.mark.parametrize("what", ["forgotten", "opted out"])
+async def test_an_opt_out_or_a_forgetting_during_the_upload_takes_the_repository_back(
+    place: Place, what: str, when: str
 ) -> None:
     voice = await make_voice(place.store, place.settings, "keeper")
-    plan = await plan_push(place.store, place.settings, place.hub, voice)
-    hub = place.hub
+    hub, loop = place.hub, asyncio.get_running_loop()
+    plan = await plan_push(place.store, place.settings, hub, voice)
     upload = hub.api.upload_folder
 
-    def upload_slowly(**what: object) -> object:
-        place.server.world.repositories["ode/keeper"].private = True
-        result = upload(**what)
-        forgetting.append(result)
-        return result
+    async def happen() -> None:
+        if what == "forgotten":
+            assert (await erase(place.store, place.settings, "keeper")).counts["repositories"] == 1
+        else:
+            await place.store.consent.opt_out("keeper", None)
 
-    forgetting: list[object] = []
-    monkeypatch.setattr(hub.api, "upload_folder", upload_slowly)
-    monkeypatch.setattr(place.store.voices, "there", _gone_after(place, forgetting))
-    with pytest.raises(RefusedError, match="was erased"):
+    def upload_meanwhile(**how: Any) -> None:
+        if when == "after the upload":
+            upload(**how)
+        asyncio.run_coroutine_threadsafe(happen(), loop).result()
+        if when == "before the upload":
+            upload(**how)
+
+    hub.api.upload_folder = upload_meanwhile  # type: ignore[assignment]
+    with pytest.raises(RefusedError, match=r"was erased|has opted out"):
         await push(place.store, place.settings, hub, plan)
     assert not place.server.world.repositories
     assert await all_pushed(place.store) == []
+    assert not any((place.settings.home / "incoming").iterdir())
 
 
-def _gone_after(place: Place, uploads: list[object]):  # type: ignore[no-untyped-def]
-    really = place.store.voices.there
-
-    async def there(keys: list[str]) -> set[str]:
-        return set() if uploads else await really(keys)
-
-    return there
+async def test_two_pushes_at_once_leave_one_whole_voice(place: Place) -> None:
+    voice = await make_voice(place.store, place.settings, "keeper", examples=SAID)
+    plans = [await plan_push(place.store, place.settings, place.hub, voice) for _ in range(2)]
+    ends = await asyncio.gather(
+        *(push(place.store, place.settings, place.hub, plan) for plan in plans), return_exceptions=True
+    )
+    assert any(isinstance(end, str) for end in ends)
+    assert all(isinstance(end, str | MynahError) for end in ends)
+    assert place.server.world.repositories["ode/keeper"].files.keys() >= {*MODEL_FILES, "predictions.png"}
+    assert len(await all_pushed(place.store)) == 1
 
 
 # Where it goes
@@ -200,6 +214,26 @@ async def test_a_repository_that_holds_something_else_is_left_alone(place: Place
     )
     with pytest.raises(RefusedError, match="still to be deleted"):
         await pushed_voice(place, voice, repo="keeper-voice")
+
+
+async def test_a_repository_of_that_name_on_another_hub_is_another_one(place: Place) -> None:
+    voice = await make_voice(place.store, place.settings, "keeper")
+    elsewhere = Pushed("ode/keeper", "http://127.0.0.1:9", ("keeper",), voice.record.key, False, "a test")
+    await remember(place.store, elsewhere)
+    place.server.repository("ode/keeper", {"model.safetensors": b"mine"})
+    with pytest.raises(RefusedError, match="holds something else"):
+        await pushed_voice(place, voice)
+    del place.server.world.repositories["ode/keeper"]
+    await pushed_voice(place, voice)
+    assert {kept.endpoint for kept in await all_pushed(place.store)} == {elsewhere.endpoint, place.server.endpoint}
+
+
+async def test_a_repository_of_somebody_else_is_refused_before_it_is_noted_as_ours(place: Place) -> None:
+    voice = await make_voice(place.store, place.settings, "keeper")
+    with pytest.raises(RefusedError, match="is ode's, who has no say over stranger/keeper"):
+        await pushed_voice(place, voice, repo="stranger/keeper")
+    await pushed_voice(place, voice, repo="lighthouse/keeper-of-two")
+    assert [kept.repo for kept in await all_pushed(place.store)] == ["lighthouse/keeper-of-two"]
 
 
 async def test_the_owner_comes_from_the_settings(place: Place) -> None:
@@ -273,6 +307,26 @@ async def test_a_hub_that_is_not_there(place: Place) -> None:
     voice = await make_voice(place.store, place.settings, "keeper")
     hub = type(place.hub)(place.settings, "http://127.0.0.1:9")
     with pytest.raises(MynahError, match=r"127.0.0.1:9 can't be reached"):
+        await plan_push(place.store, place.settings, hub, voice)
+
+
+@pytest.mark.parametrize("path", ["/api/whoami-v2", "/api/repos/create", ".*/preupload/main", ".*/commit/main"])
+async def test_a_hub_that_never_answers_is_given_up(
+    place: Place, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr("bot.hub.client.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+    place.server.fail(".*", path, hold=True, times=9)
+    voice = await make_voice(place.store, place.settings, "keeper")
+    with pytest.raises(MynahError, match="can't be reached, or the line broke"):
+        await pushed_voice(place, voice)
+
+
+@pytest.mark.parametrize("endpoint", ["http://[", "http://a b", "nowhere", "ftp://127.0.0.1"])
+async def test_an_address_that_is_none_is_one_sentence(place: Place, endpoint: str) -> None:
+    voice = await make_voice(place.store, place.settings, "keeper")
+    hub = type(place.hub)(place.settings, endpoint)
+    with pytest.raises(MynahError, match="can't be"):
         await plan_push(place.store, place.settings, hub, voice)
 
 

@@ -16,7 +16,7 @@ def test_what_the_platform_says_counts_in_codes_of_today() -> None:
     assert languages(said).most_common(1) == [("en", 2)]
 
 
-@pytest.mark.parametrize("code", ["und", "zxx", "qme", "qht", ""])
+@pytest.mark.parametrize("code", ["x", "1a", "e\n", "und", "zxx", "qme", "qht", ""])
 def test_no_language_is_none_and_not_guessed_at(code: str) -> None:
     assert not languages(posts("The lamp on the pier was lit again last night.", lang=code))
 

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -199,7 +200,7 @@ class TestWeightsAndBiases:
         settings = settings_of(tmp_path, "wandb", dry_run=True)
         await track(settings, job_of("a", "b"), 1, 7)
         where = await track(settings, job_of("a", "b"), 4)
-        assert where["train"] == "wandb sync tracking/wandb/keya0b-7-train/wandb/offline-run-*"
+        assert where["train"] == "mynah track (run @a-b-train)"
         folder = tmp_path / "tracking" / "wandb" / "keya0b-7-train"
         records = wandb_records(folder)
         *curve, results = wandb_points(records)
@@ -257,8 +258,60 @@ class TestWeightsAndBiases:
             assert server.artifacts["a-posts"]["kept"] == 150
             assert server.artifacts["a-voice"]["key"] == "voice"
             await erase(store, settings, "a")
-            assert server.deleted == ["keya-7-preprocess", "keya-7-train"]
+            assert sorted(server.deleted) == ["keya-7-preprocess", "keya-7-train"]
             assert not list(tracking_folder(settings).glob("*/*"))
+
+    async def test_a_run_that_was_at_the_server_is_deleted_there_also_after_an_attempt_offline(
+        self, tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+        settings = settings_of(tmp_path, "wandb")
+        async with WandbServer().serve() as server:
+            monkeypatch.setenv("WANDB_BASE_URL", server.url)
+            await track(settings, job_of("a"), 1, 5)
+            await track(settings_of(tmp_path, "wandb", offline=True), job_of("a"), 4)
+            await erase(store, settings, "a")
+            assert sorted(server.deleted) == ["keya-7-preprocess", "keya-7-train"]
+
+    async def test_a_run_sent_by_hand_is_deleted_at_the_server(
+        self, tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings = settings_of(tmp_path / "my home", "wandb")
+        await track(settings, job_of("a"))
+        told = CliRunner(env={"MYNAH_HOME": str(settings.home), "MYNAH_TRACKING__TRACKER": "wandb"}).invoke(
+            app, ["track"]
+        )
+        monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+        async with WandbServer().serve() as server:
+            monkeypatch.setenv("WANDB_BASE_URL", server.url)
+            for line in told.output.splitlines():
+                command = shlex.split(line.partition(": ")[2])
+                sending = await asyncio.create_subprocess_exec(sys.executable, "-m", *command, cwd=tmp_path)
+                assert await sending.wait() == 0
+            assert server.rows.keys() == {"keya-7-preprocess", "keya-7-train"}
+            await erase(store, settings, "a")
+            assert sorted(server.deleted) == ["keya-7-preprocess", "keya-7-train"]
+
+    async def test_only_what_is_surely_gone_counts_as_gone(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+        settings = settings_of(tmp_path, "wandb")
+        async with WandbServer().serve() as server:
+            monkeypatch.setenv("WANDB_BASE_URL", server.url)
+            ours, theirs, elsewhere = (
+                Mark(f"key-{number}-train", "@a-train", ("a",), "p", f"{at}/p/runs/key-{number}-train")
+                for number, at in enumerate((f"{server.url}/us", f"{server.url}/them", "http://127.0.0.1:9/us"))
+            )
+            for mark in (theirs, elsewhere, ours):
+                mark.write(tracking_folder(settings))
+            with pytest.raises(MynahError, match=r"Could not find run .*them"):
+                await asyncio.to_thread(
+                    erase_tracked, settings, [theirs, ours]
+                )  # one that stays is no reason to leave the next
+            with pytest.raises(MynahError, match="set WANDB_BASE_URL"):
+                await asyncio.to_thread(erase_tracked, settings, [elsewhere])
+            assert tracked_runs(settings) == [theirs, elsewhere]
 
 
 class TestTrouble:
@@ -308,16 +361,52 @@ class TestTrouble:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
 
-    async def test_the_tracker_gets_no_secret_and_no_other_address(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("tracker", ["trackio", "wandb"])
+    async def test_the_tracker_gets_no_secret_but_its_own_and_no_other_address(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracker: str
     ) -> None:
-        monkeypatch.setenv("MYNAH_DISCORD__TOKEN", "hush-hush")
-        monkeypatch.setenv("TRACKIO_SPACE_ID", "somebody/elsewhere")
-        async with tracking(settings_of(tmp_path), job_of("a"), "7") as tracked:
+        for name in ("MYNAH_DISCORD__TOKEN", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "DATABASE_URL"):
+            monkeypatch.setenv(name, "hush-hush")
+        monkeypatch.setenv("WANDB_API_KEY", "its-own")
+        for name in ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL", "WANDB_SERVICE", "WANDB_PROJECT"):
+            monkeypatch.setenv(name, "somebody/elsewhere")
+        settings = settings_of(tmp_path, tracker, dry_run=True)
+        async with tracking(settings, job_of("a"), "7") as tracked:
             inherited = environment_of(_process(tracked).pid)
         assert b"PATH=" in inherited
         assert b"hush-hush" not in inherited
         assert b"elsewhere" not in inherited
+        assert (b"its-own" in inherited) is (tracker == "wandb")
+
+    @pytest.mark.parametrize(
+        ("patch", "tracker", "told"),
+        [
+            ("print('hello', flush=True)", "trackio", ""),
+            ("import sys; sys.modules['wandb'] = None", "wandb", "pip install 'mynah[wandb]'"),
+            ("import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (9999, 9999))", "trackio", "disk I/O error"),
+        ],
+        ids=["chatter", "not installed", "full disk"],
+    )
+    async def test_what_is_odd_about_the_machine_is_told_and_stops_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patch: str, tracker: str, told: str
+    ) -> None:
+        (tmp_path / "sitecustomize.py").write_text(patch)
+        monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
+        with capture_logs() as logs:
+            where = await track(settings_of(tmp_path / "home", tracker), job_of("a"))
+        if told:
+            assert told in logs[0]["error"]
+        else:
+            assert (set(where), logs) == ({"preprocess", "train"}, [])
+
+    async def test_many_trainers_write_at_once(self, tmp_path: Path) -> None:
+        settings = settings_of(tmp_path)
+        jobs = [job_of(handle) for handle in "abcd"]
+        with capture_logs() as logs:
+            await asyncio.gather(*(track(settings, job, number=str(at)) for at, job in enumerate(jobs)))
+        assert logs == []
+        rows = trackio_rows(tmp_path)
+        assert [len(rows[f"@{handle}-train"]) for handle in "abcd"] == [STEPS + 2] * 4
 
 
 def environment_of(pid: int) -> bytes:
@@ -354,10 +443,40 @@ class TestForgetting:
         await erase(store, settings, "stayer")
         assert b"stayer" not in everything_under(tracking_folder(settings))
 
+    @pytest.mark.parametrize("tracker", ["trackio", "wandb"])
+    async def test_what_is_forgotten_while_it_is_tracked_stays_forgotten_without_the_trainer(
+        self, tmp_path: Path, store: Store, tracker: str
+    ) -> None:
+        """A trainer that was killed can't clean up."""
+        settings = settings_of(tmp_path, tracker, dry_run=True)
+        async with tracking(settings, job_of("goner"), "7") as tracked:
+            tracked.log(progress(1))
+
+            async def begun() -> bool:
+                return any(mark.where for mark in tracked_runs(settings) if mark.id.endswith("train"))
+
+            await until(begun)
+            await erase(store, settings, "goner")
+            tracked.log(progress(2))
+            await asyncio.wait({tracked._listening}, timeout=20)
+            assert tracked._listening.done()  # it doesn't wait for more
+            tracked.log(progress(4))
+            await tracked.finish(voice_of(tmp_path / "voice", "goner"))
+        assert b"goner" not in everything_under(tracking_folder(settings))
+        assert tracked_runs(settings) == []
+
+    async def test_what_a_kill_left_of_a_mark_goes_too(self, tmp_path: Path) -> None:
+        settings = settings_of(tmp_path)
+        mark = Mark("key-7-train", "@goner-train", ("goner",), "p")
+        mark.write(tracking_folder(settings))
+        (tracking_folder(settings) / "runs" / "key-7-train.99.partial").write_text("goner")
+        erase_tracked(settings, [mark])
+        assert everything_under(tracking_folder(settings)) == b""
+
     async def test_what_is_at_a_server_and_can_not_be_deleted_is_told_and_tried_again(
         self, tmp_path: Path
     ) -> None:
-        mark = Mark("key-7-train", "@a-train", ("a",), "http://127.0.0.1:9/us/huggingtweets/runs/key-7-train")
+        mark = Mark("key-7-train", "@a-train", ("a",), "p", "http://127.0.0.1:9/us/huggingtweets/runs/key-7-train")
         for settings in (settings_of(tmp_path, "wandb", dry_run=True), settings_of(tmp_path, "wandb")):
             mark.write(tracking_folder(settings))
             with pytest.raises(MynahError, match=r"http://127.0.0.1:9/us/.* can't be deleted"):
@@ -377,7 +496,7 @@ class TestCommand:
     async def test_runs_at_weights_and_biases_are_listed(self, tmp_path: Path) -> None:
         settings = settings_of(tmp_path, "wandb", dry_run=True)
         await track(settings, job_of("a"))
-        Mark("key-9-train", "@b-train", ("b",), "https://wandb.example/us/p/runs/9").write(
+        Mark("key-9-train", "@b-train", ("b",), "p", "https://wandb.example/us/p/runs/9").write(
             tracking_folder(settings)
         )
         code, told = self.run(tmp_path, MYNAH_TRACKING__TRACKER="wandb")

@@ -11,7 +11,10 @@ from aiohttp.test_utils import TestServer
 
 
 class WandbServer:
-    """What it was told: rows of the curves by run, artifacts by name, and which runs were deleted."""
+    """What it was told: rows of the curves by run, artifacts by name, and which runs were deleted.
+
+    As the real one, it doesn't tell a project that one may not see from one that isn't there.
+    """
 
     def __init__(self) -> None:
         self.url = ""
@@ -35,6 +38,7 @@ class WandbServer:
 
     def _answer(self, query: str, told: dict[str, Any]) -> dict[str, Any]:
         viewer = {"id": "1", "entity": "us", "username": "us", "flags": "{}", "teams": {"edges": []}}
+        viewer |= {"name": "us", "email": "", "admin": False, "deletedAt": None, "apiKeys": {"edges": []}}
         if "upsertBucket" in query:
             project = {"id": "p", "name": told["project"], "entity": {"id": "e", "name": "us"}}
             run = {
@@ -46,6 +50,7 @@ class WandbServer:
             return {"upsertBucket": {"bucket": {**run, "config": "{}", "historyLineCount": 0}, "inserted": True}}
         if "deleteRun" in query:
             self.deleted.append(told["id"])
+            self.rows.pop(told["id"], None)
             return {"deleteRun": {"clientMutationId": None}}
         if "createRunFiles" in query:
             files = [{"name": name, "uploadUrl": f"{self.url}/upload/{name}"} for name in told["files"]]
@@ -56,6 +61,10 @@ class WandbServer:
             made = {"id": name, "state": "COMMITTED", "artifactSequence": {"id": "s", "latestArtifact": None}}
             return {"createArtifact": {"artifact": made}}
         if "query Run(" in query:
+            if told["entity"] != "us":
+                return {"project": None}
+            if told["name"] not in self.rows:
+                return {"project": {"run": None}}
             run = {"id": told["name"], "name": told["name"], "displayName": "", "state": "finished", "tags": []}
             empty = {"config": "{}", "summaryMetrics": "{}", "systemMetrics": "{}", "historyKeys": None}
             return {"project": {"run": {**run, **empty, "user": viewer, "projectId": "1", "readOnly": False}}}

@@ -98,6 +98,11 @@ class CardFacts:
         return "bot" if len(self.people) == 1 else "cyborg"
 
     @property
+    def trained_here(self) -> bool:
+        """False for a voice that was pulled from a hub: only its maker knows how it was made, and of what."""
+        return self.record.posts > 0
+
+    @property
     def losses(self) -> tuple[float, float] | None:
         """Held-out loss before and after, nats per token; None where it was never measured."""
         both = self.record.held_out_loss_before, self.record.held_out_loss
@@ -116,7 +121,7 @@ class CardFacts:
             "Optimizer": f"AdamW, weight decay {recipe.weight_decay:g}",
             "Learning rate": f"{recipe.learning_rate:g}, {_schedule(recipe)}",
             "Dropout": f"{recipe.dropout:g}",
-            "Stops early after": f"{recipe.patience} evaluations without a better held-out loss",
+            "Stops early": _early_stop(recipe),
             "Seed": recipe.seed,
             "Time": f"{self.record.seconds:.0f} s",
         }
@@ -175,7 +180,7 @@ def _metadata(facts: CardFacts, picture: str) -> ModelCardData:
         base_model=facts.base_model or None,
         library_name="transformers",
         pipeline_tag="text-generation",
-        tags=["huggingtweets", "mynah", "gpt2", facts.kind],
+        tags=["huggingtweets", *(["mynah"] if facts.trained_here else []), "gpt2", facts.kind],
         thumbnail=visible(picture) or None,
         widget=[{"text": EXAMPLE_OPENING}],
         inference={
@@ -220,6 +225,12 @@ def _method(recipe: Recipe) -> str:
     if recipe.method == "full":
         return "full fine-tuning"
     return f"LoRA, rank {recipe.lora_rank}, alpha {recipe.lora_alpha}"
+
+
+def _early_stop(recipe: Recipe) -> str:
+    if recipe.patience >= recipe.epochs * recipe.evaluations_per_epoch:
+        return "never"
+    return f"after {recipe.patience} evaluations without a better held-out loss"
 
 
 def _schedule(recipe: Recipe) -> str:

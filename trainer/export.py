@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -26,9 +27,10 @@ def merged_model(voice: Voice) -> GPT2LMHeadModel:
     return PeftModel.from_pretrained(base, str(voice.folder)).merge_and_unload()
 
 
-def export_voice(voice: Voice, folder: Path, card: str | None = None) -> None:
-    """Write the voice to `folder`, which appears whole or not at all; `card` is its README.md, else the plain one.
+def export_voice(voice: Voice, folder: Path, cover: Mapping[str, bytes] | None = None) -> None:
+    """Write the voice to `folder`, which appears whole or not at all.
 
+    `cover` has the files that introduce it, by name; without it there is its plain card.
     Raises InputError where the folder is taken.
     """
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
@@ -41,7 +43,8 @@ def export_voice(voice: Voice, folder: Path, card: str | None = None) -> None:
         tokenizer = Tokenizer.from_file(str(voice.folder / "tokenizer.json"))
         dtype = torch.float16 if voice.record.method == "full" else torch.float32
         write_model_folder(partial, merged_model(voice), tokenizer, dtype)
-        (partial / "README.md").write_text(card or model_card(voice), encoding="utf-8")
+        for name, content in (cover or {"README.md": model_card(voice).encode()}).items():
+            (partial / name).write_bytes(content)
         os.replace(partial, folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)

@@ -15,29 +15,13 @@ from bot.autopost.said import Said
 from bot.catalogue import Catalogue
 from bot.gates import BlockList, Gates, Reason
 from bot.gates.copies import CopyIndex
+from bot.gates.words import WHY
 from bot.platforms import Platform
 from data.errors import InputError, NotFoundError, RefusedError
 from data.posts import PLATFORMS
 from data.settings import Settings
 from data.store import Draft, DraftState, Store
 from data.store.draft import UNSENT
-
-_WHY: Mapping[Reason, str] = {
-    Reason.EMPTY: "it has no words",
-    Reason.HIDDEN_CHARACTERS: "it holds characters that can't be seen",
-    Reason.EVERYONE: "it calls everyone",
-    Reason.MARKUP: "it holds Discord's markup",
-    Reason.LIVE_MENTION: "it mentions an account",
-    Reason.LINK: "it holds a link",
-    Reason.CASHTAG: "it holds a cashtag",
-    Reason.CUT: "it ends in mid-sentence",
-    Reason.REPEATING: "it repeats itself",
-    Reason.BLOCKED: "it uses words that are blocked here",
-    Reason.COPY_EXACT: "it is one of the person's own posts",
-    Reason.COPY_RUN: "it copies eight words in a row of the person's own posts",
-    Reason.COPY_NEAR: "it is nearly one of the person's own posts",
-    Reason.SAID_BEFORE: "the same or nearly the same was posted before",
-}
 
 STANDS: Mapping[DraftState, str] = {
     "due": "waiting for its text",
@@ -143,4 +127,4 @@ class Desk:
 
 
 def _unspeakable(reason: Reason) -> RefusedError:
-    return RefusedError(f"That can't be posted, as {_WHY[reason]}; write it in other words.")
+    return RefusedError(f"That can't be posted, as {WHY[reason]}; write it in other words.")

@@ -1,7 +1,6 @@
 """Schedules of posts on X and Bluesky: `autopost add|list|pause|resume|remove`, and the group they stand in."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -15,14 +14,11 @@ from bot.cli.corpora import JsonOption
 from bot.cli.drafts import ApproveOption, PromptOption, VoiceArgument, add_draft_commands
 from bot.cli.present import out, print_json, print_table, short_time
 from bot.cli.session import with_store
-from bot.governor.prices import Prices
+from bot.spending import forecast
 from bot.training import find_voice
 from data.posts import PLATFORMS
 from data.settings import Settings
 from data.store import Schedule, Store
-
-MONTH = timedelta(days=30)
-MOST_COUNTED = 1_000  # posts; more than anybody pays for
 
 Number = Annotated[int, typer.Argument(help="The schedule's number in `mynah autopost list`.")]
 
@@ -68,13 +64,8 @@ def add(
     asked = "; each post waits for `mynah autopost approve`" if approve else ""
     out.print(f"[green]✓[/] Schedule {schedule.id}: {where}, {escape(str(timing))}{asked}.", soft_wrap=True)
     out.print(f"  → First at {_next(schedule)}, if `mynah bot` or `mynah run` runs then.", soft_wrap=True)
-    if price := Prices.from_file(settings.spending.prices).dollars[schedule.platform]["post"]:
-        posts = timing.count(datetime.now(UTC), MONTH, most=MOST_COUNTED)
-        number = f"about {posts:,}" if posts < MOST_COUNTED else f"{MOST_COUNTED:,} and more"
-        limit = settings.spending.month_dollars
-        out.print(
-            f"  → A month has {number} of them: ${posts * price:.2f} of at most ${limit:.2f}.", soft_wrap=True
-        )
+    if cost := forecast(settings.spending, schedule.platform, timing):
+        out.print(f"  → {cost}", soft_wrap=True)
 
 
 def list_schedules(context: typer.Context, as_json: JsonOption = False) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from bot.cards import card_of, cover_of
 from bot.cli.present import out
 from bot.cli.session import with_store
 from bot.training import find_voice
@@ -14,7 +15,7 @@ from data.errors import InputError
 from data.posts import normalise_handle
 from data.settings import Settings
 from data.store import Store
-from trainer.card import Person, model_card
+from trainer.card import Person
 from trainer.voice import Voice
 
 NameOption = Annotated[
@@ -45,7 +46,7 @@ def card(
 
     async def work(settings: Settings, store: Store) -> str:
         voice = await find_voice(store, settings, handle)
-        return await _card(store, settings, voice, _people(voice, names or (), pictures or ()))
+        return await card_of(store, settings, voice, _people(voice, names or (), pictures or ()))
 
     print(with_store(context, work), end="")  # plain: rich would wrap it and read its brackets as markup
 
@@ -57,31 +58,22 @@ def export(
     names: NameOption = None,
     pictures: PictureOption = None,
 ) -> None:
-    """Write a voice as a plain Hugging Face folder for transformers.pipeline, with its card.
+    """Write a voice as a plain Hugging Face folder for transformers.pipeline, with its card and a picture.
 
     Example: mynah export some_one ./some_one-model
     """
 
-    async def work(settings: Settings, store: Store) -> tuple[Voice, str]:
+    async def work(settings: Settings, store: Store) -> tuple[Voice, dict[str, bytes]]:
         voice = await find_voice(store, settings, handle)
         await store.consent.refuse_opted_out(voice.record.handles)
-        return voice, await _card(store, settings, voice, _people(voice, names or (), pictures or ()))
+        return voice, await cover_of(store, settings, voice, _people(voice, names or (), pictures or ()))
 
-    voice, text = with_store(context, work)
+    voice, cover = with_store(context, work)
     from trainer.export import export_voice  # torch: seconds that no other command should pay
 
-    export_voice(voice, folder, text)
+    export_voice(voice, folder, cover)
     name = escape(str(folder))
     out.print(f'[green]✓[/] {name} is ready for transformers.pipeline("text-generation", model="{name}").')
-
-
-async def _card(store: Store, settings: Settings, voice: Voice, people: Sequence[Person]) -> str:
-    return model_card(
-        voice,
-        blind_test=await store.game.blind_test(voice.record.key),
-        people=people,
-        contact=settings.discord.contact,
-    )
 
 
 def _people(voice: Voice, names: Sequence[str], pictures: Sequence[str]) -> list[Person]:

@@ -63,7 +63,7 @@ def push(
             mine = typer.confirm(
                 f"The posts of {who} were not released for publishing. Are they your own?", err=True
             )
-        if not yes:
+        if not yes and (mine or not plan.unreleased):  # else it is refused below
             seen = "everybody can see it" if public else "only its owner can see it"
             instead = ", in the place of what is there" if plan.renewed else ""
             question = f"Push the voice {voice.record.name} to {plan.repo}{instead} ({seen})?"

@@ -1,9 +1,7 @@
 """What X and Bluesky cost: `spend`."""
 
 import calendar
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -11,12 +9,11 @@ import typer
 from bot.cli.corpora import JsonOption
 from bot.cli.present import out, print_json, print_table
 from bot.cli.session import with_store
-from bot.governor import Prices
-from data.errors import InputError
+from bot.spending import by_day, by_kind, month_from_words, summary
 from data.posts import PLATFORMS
 from data.settings import Settings
 from data.store import Spent, Store
-from data.store.ledger import MICRO, RESERVED, today
+from data.store.ledger import MICRO, today
 
 BAR = 24  # characters
 ROWS = 6  # of the plot
@@ -36,81 +33,42 @@ def spend(
 
     Example: mynah spend --month 2026-11
     """
-    this_month = today()[:7]
-    chosen = month or this_month
-    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", chosen):
-        raise InputError(f"'{chosen}' is not a month; write it like 2026-11.")
+    chosen = month_from_words(month or today()[:7])
 
     async def work(settings: Settings, store: Store) -> tuple[Settings, list[Spent]]:
         return settings, await store.ledger.history(chosen)
 
     settings, rows = with_store(context, work)
-    summary = _summary(settings, chosen, rows, with_today=chosen == this_month)
+    bill = summary(settings.spending, chosen, rows, today())
     if as_json:
-        print_json(summary)
+        print_json(bill)
     else:
-        _show(chosen, rows, summary)
+        _show(chosen, rows, bill)
 
 
-def _summary(settings: Settings, month: str, rows: Iterable[Spent], *, with_today: bool) -> dict[str, Any]:
-    """For programs; dollars are exact to the millionth."""
-    limits = settings.spending
-    totals = {"month": (sum(row.microdollars for row in rows), limits.month_dollars)}
-    if with_today:
-        day = today()
-        totals["today"] = (sum(row.microdollars for row in rows if row.day == day), limits.day_dollars)
-    return {
-        "period": month,
-        **{name: {"dollars": spent / MICRO, "limit": limit} for name, (spent, limit) in totals.items()},
-        "reserved": sum(row.microdollars for row in rows if row.kind == RESERVED) / MICRO,
-        "rows": [
-            {
-                "day": row.day,
-                "platform": row.platform,
-                "kind": row.kind,
-                "count": row.count,
-                "dollars": row.microdollars / MICRO,
-            }
-            for row in rows
-        ],
-        "prices_as_of": f"{Prices.from_file(limits.prices).as_of:%Y-%m-%d}",
-        "prices_from": limits.prices or "built in",
-    }
-
-
-def _show(month: str, rows: Iterable[Spent], summary: Mapping[str, Any]) -> None:
+def _show(month: str, rows: Sequence[Spent], bill: Mapping[str, Any]) -> None:
     year, number = month.split("-")
     name = f"{calendar.month_name[int(number)]} {year}"
-    kinds: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    days: dict[int, int] = defaultdict(int)
-    for row in rows:
-        kinds[PLATFORMS[row.platform], row.kind][0] += row.count
-        kinds[PLATFORMS[row.platform], row.kind][1] += row.microdollars
-        days[int(row.day[-2:])] += row.microdollars
-    if kinds:
+    days = by_day(rows)
+    if rows:
         shown = (
-            (platform, kind, count, f"{amount / MICRO:>9,.3f}")
-            for (platform, kind), (count, amount) in sorted(kinds.items(), key=_dearest_first)
+            (PLATFORMS[platform], kind, count, f"{amount / MICRO:>9,.3f}")
+            for platform, kind, count, amount in by_kind(rows)
         )
         print_table(f"Spent in {name}", ("on", "what", "count", "  dollars"), shown)
     else:
         out.print(f"[bold]Nothing was spent in {name}.[/]\n")
     for period in ("month", "today"):
-        if period in summary:
-            out.print(_gauge(period, **summary[period]))
-    if summary["reserved"]:
-        out.print(f"${summary['reserved']:.3f} of it is set aside for calls whose end is not known yet.")
+        if period in bill:
+            out.print(_gauge(period, **bill[period]))
+    if bill["reserved"]:
+        out.print(f"${bill['reserved']:.3f} of it is set aside for calls whose end is not known yet.")
     if any(days.values()):
         out.print()
         for line in _plot(days, calendar.monthrange(int(year), int(number))[1]):
             out.print(line, style="cyan", markup=False)
-    prices = f"Prices of {summary['prices_as_of']} ({summary['prices_from']})"
+    prices = f"Prices of {bill['prices_as_of']} ({bill['prices_from']})"
     out.print(f"\n{prices}; days and months are those of UTC.", style="dim", markup=False)
-
-
-def _dearest_first(entry: tuple[tuple[str, str], list[int]]) -> tuple[bool, int, tuple[str, str]]:
-    (platform, kind), (_, amount) = entry
-    return kind == RESERVED, -amount, (platform, kind)
 
 
 def _gauge(period: str, dollars: float, limit: float) -> str:

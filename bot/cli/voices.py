@@ -161,8 +161,8 @@ def list_voices(context: typer.Context, as_json: JsonOption = False) -> None:
                 voice["name"],
                 voice["base"],
                 voice["posts"],
-                voice["held_out_loss_before"],
-                voice["held_out_loss"],
+                voice["held_out_loss_before"] or "-",  # of a pulled voice nobody here knows
+                voice["held_out_loss"] or "-",
                 short_time(datetime.fromisoformat(voice["created_at"])),
             )
             for voice in voices

@@ -98,14 +98,17 @@ def plain_config(repo: str, values: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(f"{repo} is a GPT-2 of an unusual kind; only plain ones can speak here.")
     try:
         layers, heads, width, context, vocabulary = (
-            _figure(values[name], MOST_OF.get(name, MOST_PARAMETERS)) for name in ("n_layer", "n_head", "n_embd", "n_positions", "vocab_size")
+            _figure(values[name]) for name in ("n_layer", "n_head", "n_embd", "n_positions", "vocab_size")
         )
-        inner = _figure(values["n_inner"], MOST_PARAMETERS) if values.get("n_inner") is not None else 4 * width
+        inner = _figure(values["n_inner"]) if values.get("n_inner") is not None else 4 * width
         epsilon = float(values.get("layer_norm_epsilon", 1e-5))
     except (KeyError, TypeError, ValueError, OverflowError):
         raise InputError(
             f"{CONFIG} of {repo} lacks figures that a GPT-2 has, so nothing of it was taken."
         ) from None
+    for name, most in MOST_OF.items():
+        if values[name] > most:
+            raise InputError(f"{CONFIG} of {repo} says {name} {values[name]:,}; at most {most:,} can speak here.")
     parameters = (vocabulary + context) * width + layers * (4 * width + 2 * inner + 13) * width
     if parameters > MOST_PARAMETERS:
         raise InputError(
@@ -129,8 +132,8 @@ def plain_config(repo: str, values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _figure(value: object, most: int) -> int:
-    if type(value) is not int or not 0 < value <= most:
+def _figure(value: object) -> int:
+    if type(value) is not int or not 0 < value <= MOST_PARAMETERS:
         raise ValueError
     return value
 

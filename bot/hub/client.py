@@ -37,8 +37,7 @@ class Account:
 
     def refuse_foreign(self, repo: str) -> None:
         """Raises RefusedError for a repository that is neither theirs nor of a group of theirs."""
-        owner = repo.partition("/")[0].lower()  # the hub takes no account of case
-        if owner not in (self.name.lower(), *(group.lower() for group in self.groups)):
+        if repo.partition("/")[0] not in (self.name, *self.groups):
             raise RefusedError(
                 f"The token is {self.name}'s, who has no say over {repo}; put its owner's into MYNAH_HUB__TOKEN."
             )

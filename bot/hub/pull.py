@@ -151,8 +151,8 @@ async def pull(store: Store, settings: Settings, hub: Hub, offer: Offer) -> Voic
 
 
 async def _refuse_unwanted(store: Store, named: Collection[str], handles: Collection[str]) -> None:
-    """Raises RefusedError where somebody in it opted out, and where a voice could be trained of a handle here: that
-    one would be mistaken for a stranger's, which is not kept from copying posts, nor shared by its owner's word.
+    """Raises RefusedError where somebody in it opted out, and where a handle's own voice can be trained here: this
+    one would stand for it, and neither is kept from copying posts nor is there by their owner's word.
     """
     await store.consent.refuse_opted_out(named)
     for handle in handles:

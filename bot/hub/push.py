@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot.cards import cover_of
 from bot.exporting import export_apart
 from bot.governor import Governor
 from bot.hub.checks import ORIGIN
 from bot.hub.client import Hub
-from bot.hub.cover import write_cover
 from bot.hub.names import checked_repository, repository_name
 from bot.hub.pushed import Pushed, delete_repository, remember, remembered
 from bot.importing import scratch_folder
@@ -86,7 +86,9 @@ async def push(
         tell(f"Packing the voice {record.name}.")
         folder = scratch / "voice"
         await export_apart(settings, record.key, folder)
-        await write_cover(store, settings, plan.voice, folder, repo=plan.repo, address=pushed.place)
+        cover = await cover_of(store, settings, plan.voice, repo=plan.repo, address=pushed.place)
+        for name, content in cover.items():
+            (folder / name).write_bytes(content)
         await remember(store, pushed)
         await _prepare(hub, plan)
         await _take_back_unwanted(store, settings, pushed)
@@ -113,7 +115,8 @@ async def _unreleased(store: Store, voice: Voice, *, public: bool) -> tuple[str,
     """
     await store.consent.refuse_opted_out(voice.record.handles)
     if (voice.folder / ORIGIN).exists():
-        raise RefusedError(f"The voice {voice.record.name} was pulled from {voice.record.base}; its home is there.")
+        name, origin = voice.record.name, voice.record.base
+        raise RefusedError(f"The voice {name} was pulled from {origin}, which is its place; train one to push it.")
     unreleased = []
     for handle in voice.record.handles:
         origins = await store.posts.imports(handle)

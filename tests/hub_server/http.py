@@ -84,6 +84,8 @@ class Door:
         fault = self._fault(call)
         if not await self._read(request, call, fault):
             return web.Response()
+        if fault is not None and fault.hold and fault.after is None:
+            await self._hold(call)
         if token and account is None:
             response: web.StreamResponse = _refusal(HubError(401, "Invalid credentials in Authorization header"))
         elif fault is not None and fault.status is not None and not fault.late:
@@ -116,13 +118,16 @@ class Door:
             call.received += len(part)
             if fault is not None and fault.after is not None and call.received >= fault.after:
                 if fault.hold:
-                    self.held.put_nowait(call)
-                    await asyncio.Event().wait()  # ended by the server's own end
+                    await self._hold(call)
                 assert request.transport is not None
                 request.transport.abort()
                 return False
         call.body = b"".join(parts)
         return True
+
+    async def _hold(self, call: Call) -> None:
+        self.held.put_nowait(call)
+        await asyncio.Event().wait()  # ended by the server's own end
 
     def _work(self, call: Call) -> web.StreamResponse:
         method = "GET" if call.method == "HEAD" else call.method

@@ -1,5 +1,5 @@
-"""What the tracking process gets of the environment: what it needs, by name, and no secret but the key of Weights &
-Biases where that is the tracker.
+"""What the tracking process gets of the environment: what it needs, by name, and no secret but the key of Weights
+& Biases where that is the tracker.
 """
 
 import os

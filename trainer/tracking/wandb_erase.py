@@ -5,6 +5,7 @@ PLACE is a run's URL, or "project/run" of whoever the key belongs to. Where it c
 
 import os
 import sys
+import tempfile
 from urllib.parse import unquote, urlsplit
 
 
@@ -12,7 +13,9 @@ def main() -> None:
     answers = os.dup(1)
     os.dup2(2, 1)  # wandb prints to the output, where only the answer belongs
     try:
-        erase_remote(sys.argv[1])
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["WANDB_DIR"] = folder  # it makes folders for each run that it looks at
+            erase_remote(sys.argv[1])
     except Exception as error:  # no key, no network, no right: whatever it is, only a person can mend it
         os.write(answers, " ".join(str(error).split())[:300].encode())
         sys.exit(1)
@@ -33,9 +36,10 @@ def erase_remote(place: str) -> None:
             place = "/".join(map(unquote, (entity, project, run)))
         try:
             api.run(place).delete(delete_artifacts=True)
-        except RunNotFoundError:
+        except wandb.errors.CommError as error:
             # What one may not see is not found either.
-            if place.count("/") == 2 and place.split("/")[0] not in (api.viewer.entity, *api.viewer.teams):
+            ours = place.count("/") == 1 or place.split("/")[0] in (api.viewer.entity, *api.viewer.teams)
+            if not (ours and isinstance(error.exc, RunNotFoundError)):
                 raise
     finally:
         wandb.teardown()  # the process that this started

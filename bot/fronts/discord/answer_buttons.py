@@ -17,7 +17,8 @@ from bot.fronts.discord.backend import Interaction, backend_of
 from bot.fronts.discord.failures import answer, deferred, explained
 from bot.fronts.discord.names import person_of, place_of
 from bot.fronts.discord.permits import refuse_channel, refuse_hurry
-from bot.fronts.discord.speech import QUIET, escaped, label_of, labelled, name_of
+from bot.fronts.discord.speech import QUIET, escaped, labelled, name_of
+from bot.fronts.label import label_of
 from bot.picture import alt_text, share_picture, split_at_opening
 from data.errors import NotFoundError, RefusedError
 from data.store import Reply, VoiceRow

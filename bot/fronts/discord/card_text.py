@@ -6,7 +6,9 @@ from textwrap import shorten
 
 import discord
 
-from bot.fronts.discord.speech import LONGEST_MESSAGE, asked_of, escaped, label_of, name_of
+from bot.fronts.discord.speech import LONGEST_MESSAGE, asked_of, escaped, name_of
+from bot.fronts.label import label_of
+from bot.fronts.run_words import duration, losses, share_done, where_it_stands
 from bot.imitator import Reply
 from data.store import CorpusSummary, Run
 from trainer.voice import VoiceRecord
@@ -24,7 +26,7 @@ def under_way(run: Run, place: int, trainers: int) -> str:
     """The card of a run that has not ended; `place` is the run's in the queue, `trainers` how many are alive."""
     lines = [_title("Training a voice of", run)]
     if run.state == "running" and run.progress:
-        lines += [_bar(run), f"{_losses(run)} · about {duration(run.progress['eta_seconds'])} left", HELD_OUT]
+        lines += [_bar(run), f"{losses(run)} · about {duration(run.progress['eta_seconds'])} left", HELD_OUT]
     else:
         lines.append(f"{where_it_stands(run, place).capitalize()}.")
     if run.cancel_requested:
@@ -32,15 +34,6 @@ def under_way(run: Run, place: int, trainers: int) -> str:
     elif not trainers:
         lines.append(NO_TRAINER)
     return "\n".join(lines)
-
-
-def where_it_stands(run: Run, place: int) -> str:
-    """A few words on a run that has not ended: `"place 2 in the queue"`, `"40 %, loss 4.12 ..."`."""
-    if run.state == "queued":
-        return f"place {place} in the queue"
-    if not run.progress:
-        return "reading the posts, loading the base"
-    return f"{_share(run):.0%}, {_losses(run)}, about {duration(run.progress['eta_seconds'])} left"
 
 
 def finished(
@@ -83,7 +76,9 @@ def counted(summary: CorpusSummary) -> str:
 
 
 def learned(record: VoiceRecord) -> str:
-    """From how many posts, and how the held-out loss fell."""
+    """From how many posts, and how the held-out loss fell; of a pulled voice only where it came from."""
+    if not record.posts:
+        return f"Trained elsewhere: {record.base} on the model hub"
     return (
         f"Learned from {record.posts:,} posts; held-out loss {record.held_out_loss_before:.2f} before, "
         f"{record.held_out_loss:.2f} after"
@@ -131,16 +126,6 @@ def files(plot: bytes) -> list[discord.File]:
     return [discord.File(io.BytesIO(plot), "losses.png", description=words)] if plot else []
 
 
-def duration(seconds: float) -> str:
-    """`75` -> `"1 min 15 s"`; from an hour on without seconds."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
 def safe(text: str) -> str:
     """Somebody's words or a machine's as they stand: no markup and no mention comes of them."""
     return discord.utils.escape_mentions(escaped(text))
@@ -150,18 +135,9 @@ def _title(words: str, run: Run) -> str:
     return f"**{words} {name_of(run.handles)}** · run {run.id}"
 
 
-def _share(run: Run) -> float:
-    step, steps = float(run.progress["step"]), float(run.progress["steps"])
-    return step / max(1.0, steps)
-
-
 def _bar(run: Run) -> str:
-    full = min(BAR, int(_share(run) * BAR))
-    return f"`{'█' * full}{'░' * (BAR - full)}` {_share(run):.0%}"
-
-
-def _losses(run: Run) -> str:
-    return f"loss {run.progress['loss']:.2f} · held-out loss {run.progress['held_out_loss']:.2f}"
+    full = min(BAR, int(share_done(run) * BAR))
+    return f"`{'█' * full}{'░' * (BAR - full)}` {share_done(run):.0%}"
 
 
 def _quoted(text: str) -> str:

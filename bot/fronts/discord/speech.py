@@ -5,6 +5,8 @@ from textwrap import shorten
 
 import discord
 
+from bot.fronts.label import label_of
+
 LONGEST_MESSAGE = 2_000  # characters, Discord's limit for content
 LONGEST_QUOTE = 200  # characters of what was asked
 QUIET = discord.AllowedMentions.none()  # whatever a text says, it pings nobody
@@ -16,11 +18,6 @@ def labelled(text: str, handles: Sequence[str], room: int = LONGEST_MESSAGE) -> 
     """
     label = f"-# {label_of(name_of(handles))}"
     return f"{escaped(text)[: room - len(label) - 1]}\n{label}"
-
-
-def label_of(name: str) -> str:
-    """What every text of a voice carries, in words."""
-    return f"AI imitation of {name}, not the person"
 
 
 def escaped(text: str) -> str:

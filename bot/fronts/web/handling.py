@@ -27,7 +27,7 @@ def explained(handler: Handler) -> Handler:
                 async for value in handler(*values):
                     yield value
             except Exception as error:
-                raise _sentence(error) from None
+                raise as_sentence(error) from None
 
         return cast(Handler, generate)
 
@@ -36,12 +36,13 @@ def explained(handler: Handler) -> Handler:
         try:
             return await handler(*values)
         except Exception as error:
-            raise _sentence(error) from None
+            raise as_sentence(error) from None
 
     return cast(Handler, handle)
 
 
-def _sentence(error: Exception) -> gr.Error:
+def as_sentence(error: Exception) -> gr.Error:
+    """What people are told of an error; a fault of ours is logged with the reference that they are given."""
     if isinstance(error, gr.Error):
         return error
     if isinstance(error, MynahError):

@@ -1,8 +1,11 @@
 """The page: a head that says what this is, and its tabs."""
 
+from typing import Any
+
 import gradio as gr
 
 from bot.fronts.web.backend import WebBackend
+from bot.fronts.web.leading import lead
 from bot.fronts.web.tabs.bring import bring_tab
 from bot.fronts.web.tabs.cards import cards_tab
 from bot.fronts.web.tabs.compare import compare_tab
@@ -25,17 +28,25 @@ def build_page(backend: WebBackend) -> gr.Blocks:
     with page:
         gr.Markdown(HEAD)
         with gr.Tabs() as tabs:
-            bring_tab(page, backend)
-            train_tab(page, backend)
-            speak_tab(page, backend)
+            brought = bring_tab(page, backend)
+            handles, trained = train_tab(page, backend)
+            voice = speak_tab(page, backend)
             compare_tab(page, backend)
             guess_tab(page, backend)
             cards_tab(page, backend)
             operator_tab(page, backend)
+        lead(brought, tabs, "train", handles, backend.handles)
+        for ready in trained:
+            lead(ready, tabs, "speak", voice, backend.voice_names)
 
-        async def where_to_begin() -> gr.Tabs:
-            """Whoever has a voice wants to hear it; whoever has none brings posts first."""
-            return gr.Tabs(selected="speak" if await backend.voice_names() else "bring")
+        async def where_to_begin() -> Any:
+            """Whoever waits for a voice sees how far it is: a phone that slept opens the page anew by itself.
+
+            Whoever has a voice wants to hear it; whoever has none stays, and brings posts first.
+            """
+            if await backend.store.runs.active():
+                return gr.Tabs(selected="train")
+            return gr.Tabs(selected="speak") if await backend.voice_names() else gr.skip()
 
         page.load(where_to_begin, outputs=tabs, show_progress="hidden", api_visibility="private")
         page.queue(default_concurrency_limit=8, max_size=100)

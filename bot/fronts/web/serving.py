@@ -14,22 +14,24 @@ from fastapi import FastAPI
 
 from bot.fronts.web.backend import WebBackend
 from bot.fronts.web.doors import SIGN_IN, SIGN_OUT, Doorkeeper
-from data.errors import InputError
+from data.errors import InputError, MynahError
 from data.settings import WebSettings
 
 CLOSING_SECONDS = 1  # most that an open browser holds up the end
 
 
 class _Server(uvicorn.Server):
-    """Leaves Ctrl-C and SIGTERM to those who run the process, and says when it is up."""
+    """Leaves Ctrl-C and SIGTERM to those who run the process, and says when it is up, or never will be."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.is_up = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.is_up.set()
+        try:
+            await super().startup(sockets)
+        finally:
+            self.is_up.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -45,7 +47,8 @@ async def serve_page(backend: WebBackend) -> AsyncIterator[str]:
     settings = backend.settings.web
     listening = _listen(settings)
     with listening, _uploads(backend.settings.home / "web") as folder:
-        application = await asyncio.to_thread(_application, backend, folder)  # seconds, that others may want
+        # Seconds, that others may want. Where no loop runs, gradio makes some of its own and never closes them.
+        application = await asyncio.to_thread(asyncio.run, _application(backend, folder))
         server = _Server(
             uvicorn.Config(
                 application,
@@ -57,15 +60,19 @@ async def serve_page(backend: WebBackend) -> AsyncIterator[str]:
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="serve the page")
         try:
             await server.is_up.wait()
+            if not server.started:
+                raise MynahError("The page can't be opened; the log has the reason.")
             yield _address(settings, listening)
         finally:
             server.should_exit = True
             await serving
 
 
-def _application(backend: WebBackend, folder: Path) -> FastAPI:
+async def _application(backend: WebBackend, folder: Path) -> FastAPI:
     # Read by gradio as it is imported: uploads hold what people wrote in private, so they stay in Mynah's home.
     os.environ |= {"GRADIO_TEMP_DIR": str(folder), "GRADIO_ANALYTICS_ENABLED": "False"}
+    # Else it keeps statistics, and sums all of them up anew after every event.
+    os.environ |= {"GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**9), "GRADIO_ANALYTICS_MAX_EVENTS": "1"}
     import gradio as gr  # seconds that no other command should pay
 
     from bot.fronts.web.look import CSS, theme
@@ -97,14 +104,27 @@ def _uploads(parent: Path) -> Iterator[Path]:
     """A folder of this process alone, deleted with all in it; so are those that killed processes left."""
     parent.mkdir(parents=True, exist_ok=True)
     for left in parent.iterdir():
-        if not (left.name.isdecimal() and psutil.pid_exists(int(left.name))):
+        if not _is_held(left.name):
             shutil.rmtree(left, ignore_errors=True)
-    folder = parent / str(os.getpid())
-    folder.mkdir(exist_ok=True)
+    folder = parent / _mark(psutil.Process())
+    folder.mkdir(mode=0o700, exist_ok=True)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mark(process: psutil.Process) -> str:
+    """Names a process for good: a number alone comes again, in a container with each start."""
+    return f"{process.pid}-{process.create_time():.2f}"
+
+
+def _is_held(name: str) -> bool:
+    """Whether the process of that mark is at work."""
+    try:
+        return _mark(psutil.Process(int(name.partition("-")[0]))) == name
+    except (ValueError, psutil.Error):
+        return False
 
 
 def _listen(settings: WebSettings) -> socket.socket:
@@ -113,6 +133,7 @@ def _listen(settings: WebSettings) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.host, settings.port))
+        listening.listen()  # only now a port that somebody else bound, too, counts as taken
     except OSError as error:
         listening.close()
         raise InputError(

@@ -41,13 +41,12 @@ async def export(interaction: Interaction, handle: str) -> None:
             raise RefusedError("A voice is handed only to who brought all of its posts; you did not.")
         if backend.exporting.locked():
             raise RefusedError("Another voice is being packed right now; ask again in a minute.")
-        async with backend.exporting:
-            async with scratch_folder(backend.settings) as folder:
-                archive = await _pack(backend.settings, record.key, folder)
-                _refuse_large(archive, interaction.filesize_limit, record.name)
-                file = discord.File(archive, re.sub(r"[^\w.-]", "_", f"{record.name}.zip"))
-                content = f"The voice of {name_of(record.handles)}; its README says how to use it. Label it as AI."
-                await answer(interaction, content, file=file)
+        async with backend.exporting, scratch_folder(backend.settings) as folder:
+            archive = await _pack(backend.settings, record.key, folder)
+            _refuse_large(archive, interaction.filesize_limit, record.name)
+            file = discord.File(archive, re.sub(r"[^\w.-]", "_", f"{record.name}.zip"))
+            content = f"The voice of {name_of(record.handles)}; its README says how to use it. Label it as AI."
+            await answer(interaction, content, file=file)
 
 
 async def _pack(settings: Settings, key: str, folder: Path) -> Path:

@@ -6,7 +6,7 @@ from discord import app_commands
 
 from bot.fronts.discord import run_cards
 from bot.fronts.discord.backend import Backend, Interaction, backend_of
-from bot.fronts.discord.card_text import NO_TRAINER, where_it_stands, why
+from bot.fronts.discord.card_text import NO_TRAINER, why
 from bot.fronts.discord.completion import (
     LONGEST_CHOICE,
     MOST_CHOICES,
@@ -19,6 +19,7 @@ from bot.fronts.discord.failures import answer, deferred
 from bot.fronts.discord.names import number_of, person_of, place_of
 from bot.fronts.discord.permits import may_manage, refuse_training
 from bot.fronts.discord.speech import LONGEST_MESSAGE, name_of
+from bot.fronts.run_words import where_it_stands
 from bot.training import TRAINER_IS_ALIVE_SECONDS
 from data.errors import NotFoundError, RefusedError
 from data.store import Card, Run

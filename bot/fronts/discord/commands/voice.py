@@ -11,13 +11,14 @@ from discord import app_commands
 
 from bot.catalogue import Entry
 from bot.fronts.discord.backend import Backend, Interaction, backend_of
-from bot.fronts.discord.card_text import HELD_OUT, counted, duration, files, learned
+from bot.fronts.discord.card_text import HELD_OUT, counted, files, learned
 from bot.fronts.discord.commands.keeping import delete, export
 from bot.fronts.discord.commands.training import cancel, refresh, status, train, train_voice
 from bot.fronts.discord.completion import complete_name
 from bot.fronts.discord.failures import answer, deferred
 from bot.fronts.discord.names import person_of, place_of
 from bot.fronts.discord.speech import LONGEST_MESSAGE, escaped, name_of
+from bot.fronts.run_words import duration
 from bot.plot import loss_plot
 from data.errors import NotFoundError
 from data.posts import voice_name
