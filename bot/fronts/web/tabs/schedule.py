@@ -4,7 +4,7 @@ import html
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import gradio as gr
 
@@ -21,7 +21,6 @@ from data.settings import Settings
 from data.store import Schedule
 
 NO_SCHEDULES = "No schedules yet. Make one below."
-HERE = ("This machine's", "")
 
 
 @dataclass(frozen=True)
@@ -191,8 +190,8 @@ def _new_schedule(platforms: list[str], rows: gr.State, backend: WebBackend, *ev
         with gr.Row():
             between = gr.Textbox(label="Between", placeholder="08:00-22:00", info="Empty: all day.")
             jitter = gr.Textbox(label="Later by up to", placeholder="20m", info="By chance. Empty: on the dot.")
-            timezone = gr.Dropdown(
-                [HERE, *sorted(available_timezones())], value="", label="Time zone", info="Whose clocks count."
+            timezone = gr.Textbox(
+                label="Time zone", placeholder="Europe/Berlin", info="Whose clocks count. Empty: this machine's."
             )
         opening = gr.Textbox(
             label="Opening", placeholder="The best thing about rain", info="How each post begins."
@@ -215,7 +214,7 @@ def _new_schedule(platforms: list[str], rows: gr.State, backend: WebBackend, *ev
         request: gr.Request,
     ) -> tuple[list[_Row], gr.Textbox]:
         refuse_stranger(backend, request)
-        timing = Timing.from_words(cron=cron, every=every, between=between, jitter=jitter, timezone=timezone or "")
+        timing = Timing.from_words(cron=cron, every=every, between=between, jitter=jitter, timezone=timezone)
         made = await backend.plans.add(
             (await backend.voice(voice)).record.name,
             platform,
