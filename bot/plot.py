@@ -85,7 +85,7 @@ def _curve(history: Sequence[Mapping[str, float]], key: str) -> list[Point]:
 
 
 def _draw_axes(canvas: _Canvas) -> None:
-    mark = _mark_every(canvas.highest - canvas.lowest)
+    mark = mark_every(canvas.highest - canvas.lowest)
     digits = max(0, -math.floor(math.log10(mark)))
     loss = math.ceil(canvas.lowest / mark) * mark
     while loss <= canvas.highest:
@@ -100,9 +100,9 @@ def _draw_axes(canvas: _Canvas) -> None:
     canvas.word("nats per token", (canvas.steps, canvas.highest), "rs", (0, -12))
 
 
-def _mark_every(span: float) -> float:
-    """1, 2 or 5 times a power of ten, so that at most `_MARKS` marks lie in `span`."""
-    least = span / _MARKS
+def mark_every(span: float, most: int = _MARKS) -> float:
+    """1, 2 or 5 times a power of ten, so that about `most` marks lie in `span`."""
+    least = span / most
     power = 10.0 ** math.floor(math.log10(least))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least)
 

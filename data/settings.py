@@ -166,7 +166,7 @@ class TrackingSettings(_Section):
     """Where every step from posts to voice is recorded for people to look at."""
 
     tracker: Literal["trackio", "wandb", "none"] = Field(
-        "trackio", description="trackio keeps everything here; wandb sends it to Weights & Biases."
+        "trackio", description="trackio keeps all here, wandb sends it to Weights & Biases, none records nothing."
     )
     project: str = Field("huggingtweets", description="The project that runs belong to, as in the reference.")
 

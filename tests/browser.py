@@ -86,11 +86,11 @@ async def visiting(backend: WebBackend, **context: Any) -> AsyncIterator[Page]:
 
 
 async def sign_in(page: Page) -> None:
-    """As the operator."""
+    """As the operator, who finds their own tab open."""
     await page.goto("/sign-in")
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
-    await page.get_by_role("tab", name="Bring posts").wait_for()
+    await page.get_by_role("button", name="Sign out").wait_for()
 
 
 async def _selected(page: Page, tab: str) -> None:

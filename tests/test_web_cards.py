@@ -13,6 +13,8 @@ from tests.discord_fronts import store_voice
 from trainer.learned import Learned
 from trainer.voice import RECORD
 
+pytestmark = pytest.mark.timeout(180)  # a browser on a busy machine takes its time
+
 WICKED = (
     "My dream is <img src=http://192.0.2.1/a.png onerror=window.taken=1> ![x](http://192.0.2.1/b.png) "
     "<script>window.taken=1</script> $$\\frac{1}{2}$$ | **fog**"
@@ -42,8 +44,9 @@ async def test_a_card_is_read_and_downloaded(tmp_path: Path) -> None:
             await expect(body.locator("img, script, .katex")).to_have_count(0)
             assert await page.evaluate("window.taken") is None
             await expect(page.get_by_role("cell", name="1,234")).to_be_visible()
-            await expect(page.get_by_text("Tracked at train: trackio in <b>home</b>.")).to_be_visible()
-            await expect(page.locator("img:visible")).to_have_count(1)  # the curve
+            await expect(page.get_by_text("Its making was tracked: trackio in <b>home</b>.")).to_be_visible()
+            await expect(page.locator("img:visible")).to_have_count(0)
+            await expect(page.locator("#card-curve polyline")).to_have_count(2)
 
             await page.get_by_text("Metadata, as hubs read it").click()
             await expect(page.locator("#card-metadata").get_by_text("pipeline_tag")).to_be_visible()

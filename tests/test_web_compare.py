@@ -10,6 +10,8 @@ from tests.browser import open_tab, page_backend, page_settings, visiting
 from tests.discord_fronts import BabblingEngine, store_voice
 from trainer.voice import Voice
 
+pytestmark = pytest.mark.timeout(180)  # a browser on a busy machine takes its time
+
 
 class BrokenForSome(BabblingEngine):
     """Can't load two of the voices."""

@@ -33,10 +33,6 @@ EVERY = Timing.from_words(every="6h", between="08:00-22:00", timezone="Asia/Toky
 async def enter(page: Page) -> None:
     """As the operator, in the operator's tab."""
     await sign_in(page)
-    await page.locator(
-        "[role=tab][aria-selected=true]", has_text="Speak"
-    ).wait_for()  # where the page begins by itself
-    await open_tab(page, "Operator")
     await page.get_by_role("button", name="Sign out").wait_for()
 
 
@@ -60,8 +56,6 @@ async def test_the_operator_confirms_rules_makes_schedules_and_sees_the_bill(tmp
             await expect(page.get_by_title("30 October 2026: $0.200")).to_be_visible()
             await expect(page.get_by_text("Today: $")).to_have_count(0)
             await page.get_by_role("button", name="Sign out").click()
-            await page.locator("[role=tab][aria-selected=true]", has_text="Speak").wait_for()
-            await open_tab(page, "Operator")
             await expect(page.get_by_role("link", name="Sign in")).to_be_visible()
             assert "0.300" not in await page.content()
 

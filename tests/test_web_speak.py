@@ -15,11 +15,13 @@ from bot.gates import Reason
 from bot.gates.words import WHY
 from bot.imitator import Occasion
 from data.errors import NotFoundError, RefusedError
-from tests.browser import PHONE, page_backend, page_settings, sign_in, visiting
+from tests.browser import PHONE, open_tab, page_backend, page_settings, sign_in, visiting
 from tests.discord_fronts import BabblingEngine, store_voice
 from tests.social_doubles import ScriptedPlatform
 from tests.web_operators import OWN_POST, VOICE, autoposting, operated, operator_settings
 from trainer.engine import Continuation, Line, Sampling
+
+pytestmark = pytest.mark.timeout(180)  # a browser on a busy machine takes its time
 
 MARKUP = " <img src=x onerror=alert(1)> ${alert(2)} {{value}} of fog & soup."
 LABEL = "AI imitation of @keeper, not the person"
@@ -100,6 +102,7 @@ async def test_candidates_are_text_and_can_be_copied_and_shared(tmp_path: Path) 
             await expect(reasons).to_have_count(0)
 
             await sign_in(page)
+            await open_tab(page, "Speak")
             await _speak(page)
             await page.get_by_role("button", name="Post", exact=True).first.click()
             await expect(page.locator("#spoken-post")).to_contain_text("No account is set up to post from")
@@ -155,6 +158,7 @@ async def test_only_the_operator_posts(tmp_path: Path) -> None:
         assert "Sign in first" in await _pressed_by_hand(page, [1, "x"])
 
         await sign_in(page)
+        await open_tab(page, "Speak")
         await _speak(page)
         await page.get_by_role("button", name="Share picture").nth(1).click()
         await expect(page.locator("#spoken-picture")).to_be_visible()

@@ -13,7 +13,9 @@ from playwright.async_api import Page, expect
 from bot.cli.speak import open_imitator
 from bot.fronts.web.backend import WebBackend
 from bot.fronts.web.doors import Doors
-from data.store import Run, Store, open_store
+from bot.fronts.web.tabs.train import MOST_LISTED, _view
+from bot.training import TrainerKeeper
+from data.store import Run, RunWish, Store, open_store
 from tests.archives import write_json_lines
 from tests.browser import PHONE, open_tab, page_backend, page_settings, visiting
 from tests.posts import bring, texts
@@ -153,7 +155,7 @@ async def test_what_is_seen_of_runs(home: Path, tmp_path: Path) -> None:
             for words in ("100 of 400", "3,210 tokens a second", "about 1 min 15 s", "5.25", "4.60"):
                 await expect(run).to_contain_text(words)
             await expect(run.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "25")
-            await expect(page.locator("#train-plot canvas, #train-plot svg.marks")).to_be_visible()
+            await expect(page.locator("#train-plot polyline")).to_have_count(2)
             assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
             await page.context.set_offline(True)  # a phone sleeps
@@ -176,6 +178,22 @@ async def test_what_is_seen_of_runs(home: Path, tmp_path: Path) -> None:
             await page.get_by_role("button", name="Try again").click()
             await expect(run).to_contain_text("Waiting to train a voice of @gull + @keeper")
             assert [again.handles for again in await store.runs.active()] == [("gull", "keeper")]
+
+
+async def test_the_run_that_is_watched_stays_among_many(tmp_path: Path) -> None:
+    """Its number comes back from the browser, and gradio turns down what is none of the choices."""
+    async with page_backend(page_settings(tmp_path)) as backend, trainer_alive(backend.store):
+        await backend.store.runs.beat(TRAINER, os.getpid())
+        keeper = TrainerKeeper(backend.store, backend.settings)
+        wishes = [
+            RunWish(f"key {number}", ("keeper",), "builtin", {}, "a test") for number in range(MOST_LISTED + 2)
+        ]
+        numbers = [(await backend.store.runs.enqueue(wish))[0].id for wish in wishes]
+        for watched in (numbers[0], numbers[-1]):
+            view = await _view(backend, keeper, watched)
+            assert view is not None
+            assert view.run_id == watched
+            assert watched in [number for _, number in view.listed]
 
 
 async def test_a_trainer_that_cannot_start_is_told_of(

@@ -86,4 +86,4 @@ def default_base(name: str, *, offline: bool = False) -> tuple[Base, str | None]
     try:
         return resolve_base(name, offline=offline), None
     except NotFoundError:
-        return resolve_base(BUILTIN), f"The base '{name}' is not to be had here; using the small built-in one."
+        return resolve_base(BUILTIN), f"The base '{name}' is not available here; using the small built-in one."

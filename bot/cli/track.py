@@ -14,6 +14,7 @@ from data.settings import Settings
 from trainer.tracking.marks import tracked_runs, tracking_folder
 from trainer.tracking.trackio_tracker import page
 
+OFF = "Nothing is tracked, as MYNAH_TRACKING__TRACKER is none; set it to trackio, then train a voice."
 NOTHING = "Nothing is tracked yet; train a voice with `mynah train HANDLE`."
 
 
@@ -30,6 +31,8 @@ def track(
     Example: mynah track
     """
     settings: Settings = context.obj
+    if settings.tracking.tracker == "none":
+        raise NotFoundError(OFF)
     if settings.tracking.tracker == "wandb":
         _list_runs(settings)
         return

@@ -125,7 +125,7 @@ class Hub:
     def _broken(self, error: BaseException) -> MynahError:
         return MynahError(
             f"The model hub at {self.endpoint} can't be reached, or the line broke ({type(error).__name__}); try "
-            "again, what was uploaded whole is not sent twice."
+            "again."
         )
 
     def _odd(self, what: str) -> MynahError:

@@ -51,7 +51,7 @@ def chat(backend: WebBackend, voice: gr.Dropdown) -> None:
         max_lines=3,
     )
     with gr.Row():
-        begin_anew = gr.Button("Begin anew", min_width=120)
+        begin_anew = gr.Button("Start over", min_width=120)
         send = gr.Button("Send", variant="primary", min_width=120)
 
     @explained

@@ -25,6 +25,7 @@ from data.settings import WebSettings
 
 COOKIE = "mynah_operator"
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
+OPERATOR_TAB = "/?tab=operator"
 STAY_SECONDS = 12 * 3600.0
 WRONG_SECONDS = 1.0  # a guess takes so long, and one is taken at a time
 LONGEST_FORM = 4096  # bytes
@@ -52,7 +53,7 @@ input, button { font: inherit; width: 100%; padding: .6rem; margin-top: .6rem; b
 button { background: #1f6f6b; color: white; border: 0; border-radius: .4rem }
 p { color: #b3261e }
 </style></head><body><h1>Mynah</h1><form method="post">
-<label for="password">Password of the operator</label>
+<label for="password">Operator's password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" autofocus required>
 <button>Sign in</button>{% if wrong %}<p role="alert">{{ wrong }}</p>{% endif %}</form></body></html>
 """)
@@ -107,14 +108,14 @@ class Doors:
         self._signed_in = {token: until for token, until in self._signed_in.items() if until > now}
         token = secrets.token_urlsafe(32)
         self._signed_in[token] = now + STAY_SECONDS
-        response = RedirectResponse("/", status_code=303)
+        response = RedirectResponse(OPERATOR_TAB, status_code=303)
         secure = request.url.scheme == "https"
         response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure)
         return response
 
     async def sign_out(self, request: Request) -> Response:
         self._signed_in.pop(request.cookies.get(COOKIE, ""), None)
-        response = RedirectResponse("/", status_code=303)
+        response = RedirectResponse(OPERATOR_TAB, status_code=303)
         response.delete_cookie(COOKIE)
         return response
 

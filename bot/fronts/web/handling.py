@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import AsyncIterator, Callable
+from html import escape
 from typing import Any, TypeVar, cast
 
 import gradio as gr
@@ -27,7 +28,7 @@ def explained(handler: Handler) -> Handler:
                 async for value in handler(*values):
                     yield value
             except Exception as error:
-                raise as_sentence(error) from None
+                raise _toast(error) from None
 
         return cast(Handler, generate)
 
@@ -36,32 +37,39 @@ def explained(handler: Handler) -> Handler:
         try:
             return await handler(*values)
         except Exception as error:
-            raise as_sentence(error) from None
+            raise _toast(error) from None
 
     return cast(Handler, handle)
 
 
-def as_sentence(error: Exception) -> gr.Error:
-    """What people are told of an error; a fault of ours is logged with the reference that they are given."""
-    if isinstance(error, gr.Error):
-        return error
+def sentence_of(error: Exception) -> str:
+    """What people are told of an error, as plain text; a fault of ours is logged with the reference in it."""
     if isinstance(error, MynahError):
-        return gr.Error(str(error), title="That did not work", print_exception=False)
+        return str(error)
     reference = new_reference()
     log.error("fault in the page", reference=reference, exc_info=error)
-    return gr.Error(broken(reference), title="A fault of Mynah", print_exception=False)
+    return broken(reference)
+
+
+def _toast(error: Exception) -> gr.Error:
+    if isinstance(error, gr.Error):
+        return error
+    title = "That did not work" if isinstance(error, MynahError) else "A fault of Mynah"
+    # Gradio shows it as HTML, and it may quote what somebody typed.
+    return gr.Error(escape(sentence_of(error), quote=False), title=title, print_exception=False)
 
 
 def shown(*events: Any, update: Callable[..., Any], outputs: Any, inputs: Any = None) -> None:
-    """Whenever one of these comes to pass (`page.load`, `tab.select`), bring components up to date, unnoticed."""
+    """Whenever one of these comes to pass (`page.load`, `tab.select`), bring components up to date, unnoticed;
+    `update` becomes `explained`.
+    """
     gr.on(
         list(events),
-        update,
+        explained(update),
         inputs=inputs,
         outputs=outputs,
         show_progress="hidden",
         api_visibility="private",
-        queue=True,
     )
 
 
@@ -71,9 +79,12 @@ def voice_choice(backend: WebBackend, *events: Any, label: str = "Voice", severa
 
     async def update(chosen: Any) -> Any:
         names = await backend.voice_names()
-        if several:
-            return gr.Dropdown(choices=names, value=[name for name in chosen or [] if name in names])
-        return gr.Dropdown(choices=names, value=chosen if chosen in names else next(iter(names), None))
+        kept = [name for name in ((chosen or []) if several else [chosen]) if name in names]
+        if several and kept != (chosen or []):
+            return gr.Dropdown(choices=names, value=kept)
+        if not several and not kept:
+            return gr.Dropdown(choices=names, value=next(iter(names), None))
+        return gr.Dropdown(choices=names)  # a value of ours would undo what somebody chooses meanwhile
 
     shown(*events, update=update, inputs=dropdown, outputs=dropdown)
     return dropdown

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from bot.fronts.web.handling import explained
+
 
 @dataclass(frozen=True)
 class Lead:
@@ -19,8 +21,11 @@ def lead(
 ) -> None:
     """A press on the button opens the tab whose id is `to`, with the name chosen of `names` in its dropdown."""
 
+    @explained
     async def follow(name: str) -> tuple[gr.Tabs, gr.Dropdown]:
-        chosen = [name] if choice.multiselect else name
-        return gr.Tabs(selected=to), gr.Dropdown(choices=await names(), value=chosen)
+        there = await names()
+        chosen = [name] if name in there else []  # it may have been erased meanwhile
+        value = chosen if choice.multiselect else next(iter(chosen or there), None)
+        return gr.Tabs(selected=to), gr.Dropdown(choices=there, value=value)
 
     start.button.click(follow, start.name, [tabs, choice], show_progress="hidden", api_visibility="private")

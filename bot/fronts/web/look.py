@@ -38,7 +38,9 @@ CSS = """
 .mynah-facts { display: flex; flex-wrap: wrap; gap: .4rem 2rem; margin: .8rem 0; }
 .mynah-facts dt { opacity: .75; font-size: .9rem; }
 .mynah-facts dd { margin: 0; font-weight: 600; font-variant-numeric: tabular-nums; }
-#bring-too-large:empty { display: none; }
+#bring-too-large:empty, #train-said:not(:has(p)), #train-plot:not(:has(figure)) { display: none; }
+/* The theme's unticked boxes are white on white. */
+input:is([type=checkbox], [type=radio]):not(:checked) { border: 1px solid var(--neutral-400) !important; }
 #train-runs .wrap { flex-direction: column; align-items: stretch; }
 .mynah-post {
   display: block; min-height: 8rem; padding: 1rem 1.2rem; white-space: normal; overflow-wrap: anywhere;
@@ -50,8 +52,33 @@ CSS = """
 .mynah-post:disabled { opacity: 1 !important; cursor: default; }
 .mynah-post::before { display: block; margin-bottom: .4rem; font-size: .9rem; font-weight: 700; opacity: .75; }
 .mynah-real { outline: 3px solid var(--primary-500); }
+.mynah-curve { margin: .8rem 0 !important; padding-inline-start: 2.6rem; font-size: .85rem; }
+.mynah-plot { position: relative; height: 14rem; border-inline-start: 1px solid; border-bottom: 1px solid; }
+.mynah-plot, .mynah-mark { border-color: var(--border-color-primary) !important; }
+.mynah-plot svg { position: absolute; inset: 0; width: 100%; height: 100%; overflow: visible; }
+.mynah-plot polyline {
+  fill: none; stroke-width: 2.5px; vector-effect: non-scaling-stroke; stroke-linejoin: round;
+}
+.mynah-mark { position: absolute; inset-inline: 0; border-top: 1px solid; }
+.mynah-mark span {
+  position: absolute; inset-inline-end: 100%; padding-inline-end: .5rem; transform: translateY(-55%); opacity: .75;
+}
+.mynah-steps { position: relative; height: 1.6rem; }
+.mynah-steps span { position: absolute; top: .2rem; transform: translateX(-50%); opacity: .75; }
+.mynah-curve figcaption { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; }
+.mynah-curve figcaption span:last-child { opacity: .75; }
+figcaption :is(.mynah-held-out, .mynah-learned)::before {
+  content: ""; display: inline-block; width: 1.2rem; margin-inline-end: .4rem; vertical-align: middle;
+  border-width: 3px 0 0; border-style: solid;
+}
+.mynah-held-out { stroke: var(--primary-600); }
+.mynah-learned { stroke: var(--neutral-400); }
+.mynah-held-out::before { border-color: var(--primary-600); }
+.mynah-learned::before { border-color: var(--neutral-400); }
+.mynah-card :is(table, th, td) { border-collapse: collapse !important; }
+.mynah-card th { white-space: nowrap; }
 .mynah-card table, .mynah-card pre { display: block; max-width: 100%; overflow-x: auto; }
-.mynah-card table { width: fit-content; }
+.mynah-card table { width: fit-content; border: 0 !important; padding: 0 !important; }
 .mynah-card a { color: var(--primary-500); }
 #guess-a::before { content: "A"; }
 #guess-b::before { content: "B"; }

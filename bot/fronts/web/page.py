@@ -5,6 +5,8 @@ from typing import Any
 import gradio as gr
 
 from bot.fronts.web.backend import WebBackend
+from bot.fronts.web.files import OwnFilesOnly
+from bot.fronts.web.handling import shown
 from bot.fronts.web.leading import lead
 from bot.fronts.web.tabs.bring import bring_tab
 from bot.fronts.web.tabs.cards import cards_tab
@@ -17,12 +19,13 @@ from bot.fronts.web.tabs.train import train_tab
 HEAD = """# Mynah
 **AI parody.** Whatever a voice says here was made up by a machine that learned from posts. Nobody said it.
 """
+TABS = ("bring", "train", "speak", "compare", "guess", "cards", "operator")
 TEMPORARY_SECONDS = 3600  # pictures that were shown are deleted after so long
 
 
 def build_page(backend: WebBackend) -> gr.Blocks:
     """The page's components and events; `serving.py` brings them to a browser."""
-    page: gr.Blocks = gr.Blocks(
+    page: gr.Blocks = OwnFilesOnly(
         title="Mynah", analytics_enabled=False, delete_cache=(TEMPORARY_SECONDS // 4, TEMPORARY_SECONDS)
     )
     with page:
@@ -39,15 +42,18 @@ def build_page(backend: WebBackend) -> gr.Blocks:
         for ready in trained:
             lead(ready, tabs, "speak", voice, backend.voice_names)
 
-        async def where_to_begin() -> Any:
-            """Whoever waits for a voice sees how far it is: a phone that slept opens the page anew by itself.
+        async def where_to_begin(request: gr.Request) -> Any:
+            """The tab that the address names; else where somebody is likely to go on.
 
-            Whoever has a voice wants to hear it; whoever has none stays, and brings posts first.
+            Whoever waits for a voice sees how far it is: a phone that slept opens the page anew by itself. Whoever
+            has a voice wants to hear it; whoever has none stays, and brings posts first.
             """
+            if (wanted := request.query_params.get("tab")) in TABS:
+                return gr.Tabs(selected=wanted)
             if await backend.store.runs.active():
                 return gr.Tabs(selected="train")
             return gr.Tabs(selected="speak") if await backend.voice_names() else gr.skip()
 
-        page.load(where_to_begin, outputs=tabs, show_progress="hidden", api_visibility="private")
+        shown(page.load, update=where_to_begin, outputs=tabs)
         page.queue(default_concurrency_limit=8, max_size=100)
     return page

@@ -26,7 +26,7 @@ def picture_panel(backend: WebBackend, said: gr.HTML) -> gr.Column:
         picture = gr.Image(
             show_label=False, interactive=False, buttons=["fullscreen"], type="filepath", height="auto"
         )
-        ground = gr.Radio([LIGHT, DARK], value=LIGHT, label="Ground", show_label=False, container=False)
+        ground = gr.Radio([LIGHT, DARK], value=LIGHT, label="Background", show_label=False, container=False)
         with gr.Row():
             close = gr.Button("Close", min_width=120)
             download = gr.DownloadButton("Download", variant="primary", min_width=120, interactive=False)
@@ -51,7 +51,14 @@ def picture_panel(backend: WebBackend, said: gr.HTML) -> gr.Column:
     said.picture(
         show, ground, [asked, sheet, picture, download], show_progress_on=picture, api_visibility="private"
     )
-    ground.input(draw, [asked, ground], [picture, download], show_progress_on=picture, api_visibility="private")
+    ground.input(
+        draw,
+        [asked, ground],
+        [picture, download],
+        show_progress_on=picture,
+        trigger_mode="always_last",  # two quick choices: the last one is shown
+        api_visibility="private",
+    )
     close.click(None, None, sheet, js=HIDE, api_visibility="private")
     return sheet
 

@@ -9,6 +9,7 @@ from bot.autopost.label import account_settings, labelled_for
 from bot.fronts.web.backend import WebBackend
 from bot.fronts.web.doors import SIGN_IN
 from bot.fronts.web.handling import explained
+from bot.fronts.web.operating import is_operator, refuse_stranger
 from bot.fronts.web.posting import post
 from bot.fronts.web.spoken import HIDE, on_record
 from data.errors import RefusedError
@@ -29,7 +30,7 @@ def post_panel(backend: WebBackend, said: gr.HTML) -> gr.Column:
         with gr.Column(visible=False) as form:
             where = gr.Radio(platforms, value=platforms[0][1] if platforms else None, label="Post it on")
             text = gr.Textbox(label="Exactly this goes out", interactive=False, lines=3, max_lines=8)
-        outcome = gr.Textbox(visible=False, interactive=False, show_label=False, container=False, max_lines=8)
+        outcome = gr.Textbox(visible=False, interactive=False, max_lines=8)  # its label is what was to go out
         with gr.Row():
             close = gr.Button("Close", min_width=120)
             send = gr.Button("Post now", variant="primary", min_width=120, visible=False)
@@ -55,8 +56,7 @@ def post_panel(backend: WebBackend, said: gr.HTML) -> gr.Column:
 
     @explained
     async def publish(number: Any, where: str | None, request: gr.Request) -> AsyncIterator[tuple[Any, ...]]:
-        assert request.request
-        backend.doors.refuse_stranger(request.request)
+        refuse_stranger(backend, request)
         reply, row = await on_record(backend, number)
         if where is None or where not in backend.platforms:
             raise RefusedError(NO_PLATFORM)
@@ -66,7 +66,9 @@ def post_panel(backend: WebBackend, said: gr.HTML) -> gr.Column:
         except Exception:
             yield gr.skip(), gr.skip(), gr.Button("Post now", interactive=True)
             raise
-        yield gr.Column(visible=False), gr.Textbox(told, visible=True), gr.Button(visible=False)
+        # Meanwhile the sheet may show another reply.
+        about_this = gr.Textbox(told, label=reply.text, visible=True)
+        yield gr.Column(visible=False), about_this, gr.Button(visible=False)
 
     said.post(
         show,
@@ -75,7 +77,14 @@ def post_panel(backend: WebBackend, said: gr.HTML) -> gr.Column:
         show_progress="hidden",
         api_visibility="private",
     )
-    where.input(preview, [asked, where], text, show_progress="hidden", api_visibility="private")
+    where.input(
+        preview,
+        [asked, where],
+        text,
+        show_progress="hidden",
+        trigger_mode="always_last",  # what is read must be what is chosen
+        api_visibility="private",
+    )
     send.click(publish, [asked, where], [form, outcome, send], show_progress="hidden", api_visibility="private")
     close.click(None, None, sheet, js=HIDE, api_visibility="private")
     return sheet
@@ -85,6 +94,6 @@ def _hindrance(backend: WebBackend, request: gr.Request) -> str:
     """Why this browser can't post, as Markdown; empty where it can."""
     if not backend.doors.has_password:
         return NO_PASSWORD
-    if not request.request or not backend.doors.is_operator(request.request):
+    if not is_operator(backend, request):
         return STRANGER
     return "" if backend.platforms else NO_PLATFORM

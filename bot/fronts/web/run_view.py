@@ -1,7 +1,7 @@
 """How a run is shown on the page: words, bar and figures as HTML, and the points of its loss curve."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -11,7 +11,6 @@ from data.store import Run, VoiceRow
 Point = tuple[float, float, str]  # step, loss in nats per token, which curve
 
 HELD_OUT, LEARNED = "unseen posts", "posts it learns from"
-HELD_OUT_WORDS = "Loss: how much posts surprise the voice. Lower is closer; unseen posts are what counts."
 STATES = {"running": "training", "done": "ready", "failed": "failed", "cancelled": "cancelled"}
 
 
@@ -91,15 +90,21 @@ def ended(run: Run, voice: VoiceRow | None) -> str:
 def curve(run: Run) -> tuple[Point, ...]:
     """Every evaluation so far, and the loss of the last step since then."""
     progress = run.progress
-    points = [
-        (float(entry["step"]), float(entry[key]), words)
-        for key, words in (("held_out_loss", HELD_OUT), ("loss", LEARNED))
-        for entry in progress.get("history", ())
-        if key in entry
-    ]
+    points = evaluated(progress.get("history", ()))
     if progress and not progress["evaluated"]:
         points.append((float(progress["step"]), float(progress["loss"]), LEARNED))
     return tuple(point for point in points if math.isfinite(point[1]))
+
+
+def evaluated(history: Iterable[Mapping[str, float]]) -> list[Point]:
+    """The points of the evaluations of a run, or of a voice's record."""
+    entries = list(history)
+    return [
+        (float(entry["step"]), float(entry[key]), words)
+        for key, words in (("held_out_loss", HELD_OUT), ("loss", LEARNED))
+        for entry in entries
+        if key in entry
+    ]
 
 
 def _title(words: str, run: Run) -> str:

@@ -62,7 +62,7 @@ def approvals_tab(page: gr.Blocks, operator: gr.Tab, backend: WebBackend) -> Non
     with gr.Tab("Approvals", id="approvals") as here:
         seats, buttons = zip(*(_seat() for _ in range(SEATS)), strict=True)
         waiting = gr.Markdown()
-        gr.Markdown("### On their way, and of this week")
+        gr.Markdown("### On their way, and this week's")
         queue = gr.HTML()
         clock = gr.Timer(LOOK_SECONDS, active=False)
     drafts = [seat.draft for seat in seats]

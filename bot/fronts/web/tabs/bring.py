@@ -58,7 +58,7 @@ def bring_tab(page: gr.Blocks, backend: WebBackend) -> Lead:
         gr.HTML('<p id="bring-too-large" class="mynah-wrong" role="alert"></p>', padding=False)
         word = gr.Radio(
             [("These are my own posts", "own"), ("Their owner gave them to me for this", "given")],
-            label="Whose word allows this?",
+            label="Who allows this?",
             info="It is kept with the posts.",
         )
         handle = gr.Textbox(

@@ -1,17 +1,15 @@
 """A voice's card, as everybody would read it who gets the voice, beside how its losses fell."""
 
-import asyncio
-import io
 import math
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from bot.cards import card_of
 from bot.fronts.web.backend import WebBackend
-from bot.fronts.web.handling import explained, shown, voice_choice
-from bot.plot import loss_plot
+from bot.fronts.web.curve import curve_html
+from bot.fronts.web.handling import shown, voice_choice
+from bot.fronts.web.run_view import evaluated
 from trainer.card import COUNTS
 from trainer.card_text import written
 from trainer.voice import Voice, VoiceRecord
@@ -35,7 +33,8 @@ def cards_tab(page: gr.Blocks, backend: WebBackend) -> None:
         none = gr.Markdown(NO_VOICE, visible=False)
         with gr.Column(visible=False) as shelf:
             with gr.Row():
-                curve = gr.Image(label="Losses", show_label=False, interactive=False, buttons=[], min_width=280)
+                with gr.Column(min_width=280):
+                    curve = gr.HTML(elem_id="card-curve", padding=False)
                 with gr.Column(min_width=280):
                     facts = gr.Markdown(latex_delimiters=[], elem_classes="mynah-card")
                     download = gr.Button("Download card", variant="primary")
@@ -45,10 +44,10 @@ def cards_tab(page: gr.Blocks, backend: WebBackend) -> None:
                 metadata = gr.Code(language="yaml", show_label=False, interactive=False, elem_id="card-metadata")
         card = gr.Textbox(visible="hidden", elem_id="card-text")
 
-    @explained
     async def update(name: str | None) -> list[Any]:
         """Everything of the voice that was chosen."""
-        if not name:
+        name = name or next(iter(await backend.voice_names()), None)  # the one that is about to be chosen
+        if name is None:
             return [gr.Markdown(visible=True), gr.Column(visible=False), *[None] * 5]
         chosen = await backend.voice(name)
         text = await card_of(backend.store, backend.settings, chosen)
@@ -56,7 +55,7 @@ def cards_tab(page: gr.Blocks, backend: WebBackend) -> None:
         return [
             gr.Markdown(visible=False),
             gr.Column(visible=True),
-            await asyncio.to_thread(_curve, chosen.record),
+            _curve(chosen.record),
             _facts(chosen),
             rest,
             front.removeprefix("---\n"),
@@ -75,11 +74,12 @@ def cards_tab(page: gr.Blocks, backend: WebBackend) -> None:
     download.click(None, card, js=DOWNLOAD)
 
 
-def _curve(record: VoiceRecord) -> Image.Image | None:
-    """None where no loss was measured, as in a voice from a hub."""
+def _curve(record: VoiceRecord) -> str:
+    """Empty where no loss was measured, as in a voice from a hub."""
     if not math.isfinite(record.held_out_loss_before) or not record.history:
-        return None
-    return Image.open(io.BytesIO(loss_plot(record.held_out_loss_before, record.history)))
+        return ""
+    points = evaluated(record.history)
+    return curve_html(points, max(step for step, _, _ in points))
 
 
 def _facts(voice: Voice) -> str:
@@ -98,6 +98,6 @@ def _facts(voice: Voice) -> str:
         ]
     else:
         lines += [f"It learned from {record.posts:,} posts; more about them was not recorded.", ""]
-    tracked = ", ".join(f"{step}: {written(place)}" for step, place in record.tracked.items())
-    lines.append(f"Tracked at {tracked}." if tracked else "Its making was not tracked.")
+    tracked = ", ".join(map(written, record.tracked.values()))
+    lines.append(f"Its making was tracked: {tracked}." if tracked else "Its making was not tracked.")
     return "\n".join(lines)

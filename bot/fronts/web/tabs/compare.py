@@ -9,7 +9,7 @@ from markupsafe import escape
 
 from bot.cli.speak import DEFAULT_OPENING
 from bot.fronts.web.backend import OCCASION, WebBackend
-from bot.fronts.web.handling import as_sentence, explained, shown, voice_choice
+from bot.fronts.web.handling import explained, sentence_of, shown, voice_choice
 from bot.fronts.web.spoken import LONGEST_OPENING, at_work, note, refuse_long, said, spoken_html
 from data.errors import InputError
 from trainer.voice import Voice
@@ -69,7 +69,7 @@ async def _heard(backend: WebBackend, voices: Sequence[Voice], opening: str) -> 
         try:
             replies = await backend.imitator.continue_opening(voice, opening, CANDIDATES, occasion=OCCASION)
         except Exception as error:
-            return note(str(as_sentence(error).message))
+            return note(sentence_of(error))
         return said(voice.record.handles, replies)
 
     return await asyncio.gather(*map(hear, voices))

@@ -20,7 +20,7 @@ from data.posts import PLATFORMS
 from data.settings import Settings
 from data.store import Schedule
 
-NO_SCHEDULES = "No schedules yet. Make one below."
+NO_SCHEDULES = "No schedules yet."
 
 
 @dataclass(frozen=True)

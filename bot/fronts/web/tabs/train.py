@@ -8,23 +8,12 @@ from html import escape
 from typing import Any
 
 import gradio as gr
-import pandas as pd
 
 from bot.fronts.web.backend import OCCASION, WebBackend
+from bot.fronts.web.curve import curve_html
 from bot.fronts.web.handling import explained, shown
 from bot.fronts.web.leading import Lead
-from bot.fronts.web.run_view import (
-    HELD_OUT,
-    HELD_OUT_WORDS,
-    LEARNED,
-    Point,
-    RunView,
-    curve,
-    ended,
-    listed,
-    name_of,
-    under_way,
-)
+from bot.fronts.web.run_view import RunView, curve, ended, listed, name_of, under_way
 from bot.training import TrainerKeeper
 from data.errors import InputError, NotFoundError, RunFailedError
 from data.posts import voice_name
@@ -64,18 +53,7 @@ def train_tab(page: gr.Blocks, backend: WebBackend) -> tuple[gr.Dropdown, list[L
                 cancel = gr.Button("Cancel", variant="stop", visible=False)
                 retry = gr.Button("Try again", visible=False)
                 talk = gr.Button("Talk to it", variant="primary", visible=False)
-            plot = gr.LinePlot(
-                elem_id="train-plot",
-                x="step",
-                y="loss",
-                color="curve",
-                color_map={HELD_OUT: "#0d9488", LEARNED: "#94a3b8"},
-                x_title="step",
-                y_title="loss (nats per token)",
-                color_title=" ",
-                height=280,
-            )
-            gr.Markdown(HELD_OUT_WORDS, elem_classes="mynah-note")
+            plot = gr.HTML(elem_id="train-plot", padding=False)
             runs = gr.Radio(label="Runs", choices=[], elem_id="train-runs")
         timer = gr.Timer(WORKING_SECONDS)
         seen = gr.State(None)  # the RunView that the browser shows, so that only what is new goes to it
@@ -99,6 +77,8 @@ def train_tab(page: gr.Blocks, backend: WebBackend) -> tuple[gr.Dropdown, list[L
         return gr.Button("Blend a cyborg" if len(chosen or []) > 1 else "Train")
 
     handles.change(name_button, handles, start, show_progress="hidden", api_visibility="private")
+    # What was said of other handles is not of these.
+    handles.input(lambda: "", None, said, show_progress="hidden", api_visibility="private")
 
     async def ask(names: list[str], base_name: str | None, before: RunView | None, **wish: Any) -> list[Any]:
         asked = await ask_for_voice(
@@ -114,7 +94,7 @@ def train_tab(page: gr.Blocks, backend: WebBackend) -> tuple[gr.Dropdown, list[L
     @explained
     async def train(chosen: list[str] | None, base_name: str, before: RunView | None) -> list[Any]:
         if not chosen:
-            raise InputError("Choose whose voice it shall be first.")
+            raise InputError("Choose whose voice first.")
         return await ask(chosen, base_name or None, before)
 
     start.click(train, [handles, base, seen], asking, show_progress_on=said, api_visibility="private")
@@ -138,7 +118,7 @@ def train_tab(page: gr.Blocks, backend: WebBackend) -> tuple[gr.Dropdown, list[L
 
 def _base_choice(settings: Settings) -> gr.Radio:
     """The empty value stands for the base of the settings."""
-    choices = [(f"{settings.base}: the usual one", "")]
+    choices = [(f"{settings.base} where it can be had, else the built-in one", "")]
     if settings.base != BUILTIN:
         choices.append(("The built-in one: small, and done in minutes on any machine", BUILTIN))
     return gr.Radio(choices, value="", label="What it starts from", visible=len(choices) > 1)
@@ -182,6 +162,9 @@ async def _view(backend: WebBackend, keeper: TrainerKeeper, followed: int | None
     places = {one.id: await store.runs.place(one.id) for one in active}
     voice = await store.voices.get(run.voice_key) if run.state == "done" else None
     is_active = run.id in places
+    choices = every[:MOST_LISTED]
+    if run not in choices:  # what is chosen has to be one of the choices
+        choices.append(run)
     return RunView(
         run_id=run.id,
         words=under_way(run, places[run.id], trouble) if is_active else ended(run, voice),
@@ -190,7 +173,7 @@ async def _view(backend: WebBackend, keeper: TrainerKeeper, followed: int | None
         may_cancel=is_active and not run.cancel_requested,
         may_retry=not is_active and voice is None,
         voice=voice.name if voice else "",
-        listed=tuple((listed(one, places.get(one.id, 0)), one.id) for one in every[:MOST_LISTED]),
+        listed=tuple((listed(one, places.get(one.id, 0)), one.id) for one in choices),
         at_work=bool(active),
     )
 
@@ -213,7 +196,7 @@ def _news(view: RunView | None, before: RunView | None, chosen: int | None) -> l
         view,
         gr.Column(visible=True),
         view.words,
-        gr.skip() if same_curve else _plot(view.points, view.steps),
+        gr.skip() if same_curve else curve_html(view.points, view.steps),
         gr.Button(visible=view.may_cancel),
         gr.Button(visible=view.may_retry),
         gr.Button(visible=bool(view.voice)),
@@ -221,8 +204,3 @@ def _news(view: RunView | None, before: RunView | None, chosen: int | None) -> l
         gr.skip() if same_list else listing,
         gr.skip() if same_pace else gr.Timer(WORKING_SECONDS if view.at_work else IDLE_SECONDS),
     ]
-
-
-def _plot(points: tuple[Point, ...], steps: int) -> gr.LinePlot:
-    table = pd.DataFrame(points, columns=["step", "loss", "curve"])
-    return gr.LinePlot(table, x_lim=[0, steps], visible=bool(points))
