@@ -166,6 +166,14 @@ async def test_approved_it_may_go_out(desk: Desk, store: Store) -> None:
         await desk.approve(draft.id, EDITOR)
 
 
+async def test_only_what_was_read_is_approved(desk: Desk, store: Store) -> None:
+    draft = await draft_in(store, "draft")
+    await desk.edit(draft.id, "The fog is late again.")
+    with pytest.raises(RefusedError, match="reads differently by now"):
+        await desk.approve(draft.id, EDITOR, seen=draft.text)
+    assert (await desk.approve(draft.id, EDITOR, seen="The fog is late again.")).state == "approved"
+
+
 @pytest.mark.parametrize("state", ["due", "draft", "approved"])
 async def test_rejected_it_never_goes_out(desk: Desk, store: Store, state: DraftState) -> None:
     draft = await draft_in(store, state)

@@ -210,6 +210,27 @@ async def test_a_bad_token_ends_in_one_sentence(server: DiscordServer, tmp_path:
         assert served.clients[0].is_closed()
 
 
+async def test_a_client_closes_to_the_end_although_the_front_ends_meanwhile(
+    server: DiscordServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing, ended = asyncio.Event(), asyncio.Event()
+    close = FrontClient.close
+
+    async def slow_close(client: FrontClient) -> None:
+        closing.set()
+        await asyncio.sleep(0.05)
+        await close(client)
+        ended.set()
+
+    monkeypatch.setattr(FrontClient, "close", slow_close)
+    async with serving(server, settings_for(server, tmp_path, token=SecretStr("wrong"))) as served:
+        await closing.wait()
+        served.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await served.task
+        assert ended.is_set()
+
+
 @pytest.mark.parametrize("shards", [False, True])
 @pytest.mark.parametrize("code", FINAL_CLOSE_CODES)
 async def test_a_final_close_code_says_what_to_do(

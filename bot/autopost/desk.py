@@ -55,10 +55,15 @@ class Desk:
         self._catalogue = catalogue
         self._platforms = platforms or {}
 
-    async def approve(self, number: int, person: str) -> Draft:
-        """Let it go out. What waits longest for its turn goes first."""
+    async def approve(self, number: int, person: str, *, seen: str | None = None) -> Draft:
+        """Let it go out. What waits longest for its turn goes first.
+
+        `seen` is the text that the person read, where a front shows drafts longer than they may stay as they are.
+        """
         draft = await self._get(number)
         await self._catalogue.voice(draft.voice, "", "")
+        if seen is not None and (await self._get(number)).text != seen:
+            raise RefusedError(f"Draft {number} reads differently by now; look at it again before you approve it.")
         now = datetime.now(UTC)
         moved = await self._store.drafts.move(
             number, "draft", "approved", not_before=now, approved_at=now, decided_by=person

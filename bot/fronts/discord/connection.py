@@ -124,9 +124,19 @@ async def _run(client: FrontClient, token: str) -> BaseException | None:
         await asyncio.wait([running])
     finally:
         running.cancel()
-        await client.close()
+        await _close(client)
         await asyncio.wait([running])
     return None if running.cancelled() else running.exception()
+
+
+async def _close(client: FrontClient) -> None:
+    """Close it to the end, although we may be cancelled meanwhile: half closed, it would keep its connections."""
+    closing = asyncio.create_task(client.close())
+    try:
+        await asyncio.shield(closing)
+    except asyncio.CancelledError:
+        await asyncio.wait([closing])
+        raise
 
 
 def point_discord_at(settings: DiscordSettings) -> None:

@@ -128,7 +128,7 @@ def _decisions(backend: WebBackend) -> dict[str, Decide]:
     async def approve(draft: Draft, text: str) -> str:
         if text.strip() != draft.text:  # what is read is what goes out
             await edit(draft, text)
-        return outcome(await desk.approve(draft.id, OPERATOR))
+        return outcome(await desk.approve(draft.id, OPERATOR, seen=text.strip()))
 
     async def save(draft: Draft, text: str) -> str:
         return f"Saved. {outcome(await edit(draft, text))}"

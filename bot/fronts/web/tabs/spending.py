@@ -95,7 +95,7 @@ def spending_tab(page: gr.Blocks, operator: gr.Tab, backend: WebBackend) -> None
             return await _shown(backend, month_from_words(chosen))
 
         shown(page.load, operator.select, here.select, update=look, inputs=month, outputs=[month, bill])
-        month.input(choose, month, bill, api_visibility="private")
+        month.input(choose, month, bill, trigger_mode="always_last", api_visibility="private")
 
 
 async def _shown(backend: WebBackend, month: str) -> str:
