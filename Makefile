@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test lint bench
+.PHONY: help install demo run test lint bench bench-quick
 
 help: ## List these targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 install: .venv/installed ## Make .venv with Mynah in it, at the versions of constraints.txt
 
@@ -33,5 +33,8 @@ lint: .venv/installed-test ## Check style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/installed-test ## Measure speed and memory against plain transformers, as ratios of one run
-	$(BIN)/python -m tests.bench
+bench: .venv/installed-test ## Measure speed and memory beside those of its peers, as ratios of one run
+	$(BIN)/python -m bench $(BENCH)
+
+bench-quick: .venv/installed-test ## The same, small: shows within minutes that all of it works
+	$(BIN)/python -m bench --quick $(BENCH)
