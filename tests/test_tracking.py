@@ -490,8 +490,9 @@ class TestCommand:
         return result.exit_code, result.output + str(result.exception or "")
 
     def test_where_nothing_is_tracked_it_says_so(self, tmp_path: Path) -> None:
-        for tracker in ("trackio", "wandb", "none"):
+        for tracker in ("trackio", "wandb"):
             assert "Nothing is tracked yet" in self.run(tmp_path, MYNAH_TRACKING__TRACKER=tracker)[1]
+        assert "as MYNAH_TRACKING__TRACKER is none" in self.run(tmp_path, MYNAH_TRACKING__TRACKER="none")[1]
 
     async def test_runs_at_weights_and_biases_are_listed(self, tmp_path: Path) -> None:
         settings = settings_of(tmp_path, "wandb", dry_run=True)
