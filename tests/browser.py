@@ -23,7 +23,7 @@ from trainer.engine import Engine
 PASSWORD = "a long word"
 # Without a sandbox, as it may run as root in a container; and asking nobody for updates.
 QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-PATIENCE = 30_000.0  # milliseconds: a machine may have much else to do
+PATIENCE = 90_000.0  # milliseconds: a machine may have much else to do
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
 

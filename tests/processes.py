@@ -71,7 +71,7 @@ def trainer_running(home: Path, **more: str) -> Iterator[subprocess.Popen[bytes]
             kill(child)
 
 
-async def until(condition, seconds: float = 30.0):  # type: ignore[no-untyped-def]  # any coroutine function
+async def until(condition, seconds: float = 120.0):  # type: ignore[no-untyped-def]  # any coroutine function
     """Wait for `await condition()` to be true, and return what it was."""
     for _ in range(int(seconds / 0.05)):
         result = await condition()

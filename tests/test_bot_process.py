@@ -19,7 +19,7 @@ from tests.discord_server import DiscordServer
 from tests.processes import ROOT, environment, until
 from tests.test_health import free_port, get
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 START_SECONDS = 30.0  # on a busy machine
 
 

@@ -17,7 +17,7 @@ from tests.posts import texts
 from tests.processes import ROOT, environment
 from tests.tiny_voices import full_voice
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ from tests.tiny_voices import tiny_base
 from tests.x_server import Account, XServer
 from tests.x_server.bill import POST_READ
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 TIMELINE = r"/2/users/\d+/tweets"
 LOOK_UP = Decimal("0.010")

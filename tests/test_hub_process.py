@@ -17,7 +17,7 @@ from tests.hubs import make_voice
 from tests.processes import ROOT, environment
 from tests.test_cli import mynah, printed
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 
 
 async def run(home: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:

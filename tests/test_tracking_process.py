@@ -15,7 +15,7 @@ from tests.tiny_voices import tiny_base
 from tests.tracked import everything_under, trackio_rows
 from trainer.voice import Voice
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 # Read by every Python process that the trainer starts.
 _NO_NETWORK = """

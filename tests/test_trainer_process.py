@@ -21,7 +21,7 @@ LONG = dataclasses.replace(QUICK, epochs=12, patience=1000)  # some seconds, so 
 ENDLESS = dataclasses.replace(QUICK, epochs=100_000, patience=1_000_000)
 KILLS = int(os.environ.get("MYNAH_TEST_KILLS", "6"))  # the figure in the release notes was taken with 20
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900 if KILLS > 10 else 300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ async def state_of(store: Store, run: Run) -> Run:
     return current
 
 
-async def ended(store: Store, run: Run, seconds: float = 60) -> Run:
+async def ended(store: Store, run: Run, seconds: float = 240) -> Run:
     async def check() -> Run | None:
         current = await state_of(store, run)
         return current if current.state in ("done", "failed", "cancelled") else None

@@ -9,7 +9,7 @@ from tests.archives import write_json_lines, write_x_archive, zip_folder
 from tests.browser import PHONE, open_tab, page_backend, page_settings, visiting
 from tests.posts import texts
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]  # a browser on a busy machine takes its time
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # a browser on a busy machine takes its time
 
 
 async def choose(page: Page, file: Path) -> None:

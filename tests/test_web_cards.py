@@ -13,7 +13,7 @@ from tests.discord_fronts import store_voice
 from trainer.learned import Learned
 from trainer.voice import RECORD
 
-pytestmark = pytest.mark.timeout(180)  # a browser on a busy machine takes its time
+pytestmark = pytest.mark.timeout(600)  # a browser on a busy machine takes its time
 
 WICKED = (
     "My dream is <img src=http://192.0.2.1/a.png onerror=window.taken=1> ![x](http://192.0.2.1/b.png) "

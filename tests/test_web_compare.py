@@ -10,7 +10,7 @@ from tests.browser import open_tab, page_backend, page_settings, visiting
 from tests.discord_fronts import BabblingEngine, store_voice
 from trainer.voice import Voice
 
-pytestmark = pytest.mark.timeout(180)  # a browser on a busy machine takes its time
+pytestmark = pytest.mark.timeout(600)  # a browser on a busy machine takes its time
 
 
 class BrokenForSome(BabblingEngine):

@@ -25,7 +25,7 @@ from data.errors import InputError
 from data.settings import WebSettings
 from tests.browser import PASSWORD, browser, page_backend, page_settings, sign_in, visiting
 
-pytestmark = pytest.mark.timeout(180)  # a browser on a busy machine takes its time
+pytestmark = pytest.mark.timeout(600)  # a browser on a busy machine takes its time
 
 OPEN = "0.0.0.0"
 FILE = {"meta": {"_type": "gradio.FileData"}}  # how gradio marks one

@@ -12,7 +12,7 @@ from data.store import Right
 from tests.browser import PHONE, open_tab, page_backend, page_settings, visiting
 from tests.discord_fronts import store_voice
 
-pytestmark = pytest.mark.timeout(180)  # a browser on a busy machine takes its time
+pytestmark = pytest.mark.timeout(600)  # a browser on a busy machine takes its time
 
 # With markup, which must be read and not be obeyed.
 REAL = [f"The lamp was lit {number} times before the *old* keeper <b>went</b> to bed." for number in range(40)]

@@ -23,7 +23,7 @@ from tests.browser import PASSWORD, PHONE, open_tab, sign_in, visiting
 from tests.social_doubles import ScriptedPlatform
 from tests.web_operators import VOICE, autoposting, draft_of, operated, operator_settings, waiting
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SECRET = "The fog keeps a secret ledger."
 HOSTILE = "<img src=x onerror=alert(1)> ${1+1} {{value}}"

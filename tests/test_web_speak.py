@@ -21,7 +21,7 @@ from tests.social_doubles import ScriptedPlatform
 from tests.web_operators import OWN_POST, VOICE, autoposting, operated, operator_settings
 from trainer.engine import Continuation, Line, Sampling
 
-pytestmark = pytest.mark.timeout(180)  # a browser on a busy machine takes its time
+pytestmark = pytest.mark.timeout(600)  # a browser on a busy machine takes its time
 
 MARKUP = " <img src=x onerror=alert(1)> ${alert(2)} {{value}} of fog & soup."
 LABEL = "AI imitation of @keeper, not the person"

@@ -22,7 +22,7 @@ from tests.posts import bring, texts
 from tests.processes import environment, until
 from tests.tiny_voices import speaking_voice, tiny_base
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 TRAINER = "a trainer of this test"
 SLOWLY = 120_000  # milliseconds; a trainer that starts on a busy machine takes its time
@@ -162,7 +162,7 @@ async def test_what_is_seen_of_runs(home: Path, tmp_path: Path) -> None:
             await store.runs.heartbeat(first, 60, progress(200))
             await asyncio.sleep(2)
             await page.context.set_offline(False)
-            await expect(run.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "50", timeout=20_000)
+            await expect(run.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "50", timeout=SLOWLY)
 
             await page.get_by_role("button", name="Cancel").click()
             await expect(run).to_contain_text("It was asked to end.")
