@@ -12,6 +12,7 @@ from bot.fronts.discord.backend import Backend
 from bot.fronts.discord.client import make_client
 from data.errors import MynahError
 from data.store import Right
+from tests.discord_fronts import SETTLE_SECONDS
 
 
 class Aviary:
@@ -52,7 +53,9 @@ class Aviary:
 @asynccontextmanager
 async def aviary(backend: Backend) -> AsyncIterator[Aviary]:
     client = make_client(backend)
-    async with simcord.run(client, check_errors=False) as env:  # refusals are answers
+    async with simcord.run(
+        client, settle_timeout=SETTLE_SECONDS, check_errors=False
+    ) as env:  # refusals are answers
         await client.tree.sync()
         yield Aviary(env, backend)
         assert all(isinstance(error.__cause__, MynahError) for error in env.errors)

@@ -29,6 +29,7 @@ from trainer.engine import Continuation, Engine, Line, Sampling
 from trainer.recipe import Recipe
 from trainer.voice import Voice, VoiceRecord
 
+SETTLE_SECONDS = 30.0  # that simcord waits for a client to come to rest; a busy machine needs more than its five
 _WORDS = "fog lamp gull boat tide stair sock soup rope bell crumb door rain moss kettle stone wind sail"
 
 

@@ -29,7 +29,7 @@ from tests.discord_drafts import (
     showing,
     waiting_draft,
 )
-from tests.discord_fronts import add_voice, open_backend, still_client
+from tests.discord_fronts import SETTLE_SECONDS, add_voice, open_backend, still_client
 from tests.discord_server import DiscordServer, Interaction, User
 from tests.social_doubles import ScriptedPlatform
 
@@ -69,7 +69,9 @@ async def _backend(tmp_path: Path) -> AsyncIterator[Backend]:
 @asynccontextmanager
 async def opened(backend: Backend) -> AsyncIterator[Office]:
     client = still_client(backend)
-    async with simcord.run(client, check_errors=False) as env:  # refusals are answers
+    async with simcord.run(
+        client, settle_timeout=SETTLE_SECONDS, check_errors=False
+    ) as env:  # refusals are answers
         await client.tree.sync()
         yield Office(env, client, backend)
         refusals = (MynahError, app_commands.CheckFailure)

@@ -4,7 +4,7 @@ import simcord
 
 from bot.fronts.discord.backend import Backend
 from bot.fronts.discord.client import INTENTS, FrontClient
-from tests.discord_fronts import still_client
+from tests.discord_fronts import SETTLE_SECONDS, still_client
 from tests.discord_server import DiscordServer
 
 
@@ -27,7 +27,7 @@ async def test_commands_are_for_servers_and_for_people(server: DiscordServer, fr
 
 async def test_it_runs_in_simcord_too(backend: Backend) -> None:
     client = still_client(backend)
-    async with simcord.run(client) as env:
+    async with simcord.run(client, settle_timeout=SETTLE_SECONDS) as env:
         await client.tree.sync()
         guild = env.create_guild()
         channel = guild.create_text_channel("perch")

@@ -17,7 +17,7 @@ from bot.imitator import Occasion, Reply
 from data.errors import NotFoundError, NothingToSayError, RefusedError
 from data.posts import Post, Provenance
 from data.store import ChannelVoice, PlaceSettings, Right, Round
-from tests.discord_fronts import add_voice, running_front, still_client
+from tests.discord_fronts import SETTLE_SECONDS, add_voice, running_front, still_client
 from tests.discord_server import DiscordServer
 from trainer.voice import Voice
 
@@ -180,7 +180,7 @@ class Table:
 async def dealt(backend: Backend, *, refuses: bool = False) -> AsyncIterator[Table]:
     """`refuses` is for tests in which a command ends in a refusal, which simcord would take for a fault."""
     client = still_client(backend)
-    async with simcord.run(client, check_errors=not refuses) as env:
+    async with simcord.run(client, settle_timeout=SETTLE_SECONDS, check_errors=not refuses) as env:
         await client.tree.sync()
         table = Table(env, backend)
         await add_voice(backend, "keeper", posts=REAL)

@@ -24,7 +24,7 @@ from data.posts import Post, Provenance
 from data.samples import SAMPLES
 from data.settings import DiscordSettings, Settings
 from data.store import Right, tables
-from tests.discord_fronts import add_voice, open_backend, running_front, still_client
+from tests.discord_fronts import SETTLE_SECONDS, add_voice, open_backend, running_front, still_client
 from tests.discord_server import DiscordServer, Message
 
 LABEL = "-# AI imitation of @keeper, not the person"
@@ -61,7 +61,7 @@ class Aviary:
 @asynccontextmanager
 async def aviary(backend: Backend) -> AsyncIterator[Aviary]:
     client = still_client(backend)
-    async with simcord.run(client, check_errors=False) as env:
+    async with simcord.run(client, settle_timeout=SETTLE_SECONDS, check_errors=False) as env:
         await client.tree.sync()
         yield Aviary(env, backend)
         # simcord counts what the tree explained to people, too; nothing else may have gone wrong.

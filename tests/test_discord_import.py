@@ -29,7 +29,7 @@ from data.samples import SAMPLES
 from data.settings import Settings
 from data.store import Right, Store, open_store
 from tests.archives import javascript, tweet, write_grailbird, write_x_archive, zip_folder
-from tests.discord_fronts import still_client
+from tests.discord_fronts import SETTLE_SECONDS, still_client
 from tests.discord_server import DiscordServer, Interaction
 from tests.posts import bring, texts
 
@@ -128,7 +128,7 @@ class TestCommand:
         self, backend: Backend, name: str = "posts.csv", content: bytes = b"", **options: object
     ) -> str:
         client = still_client(backend)
-        async with simcord.run(client, check_errors=False) as env:
+        async with simcord.run(client, settle_timeout=SETTLE_SECONDS, check_errors=False) as env:
             await client.tree.sync()
             guild = env.create_guild()
             channel = guild.create_text_channel("perch")

@@ -14,7 +14,7 @@ from bot.fronts.discord import personas
 from bot.fronts.discord.backend import Backend
 from bot.fronts.discord.client import FrontClient
 from bot.fronts.discord.personas import WEBHOOK_NAME, persona_name, send_as_persona
-from tests.discord_fronts import add_voice, still_client
+from tests.discord_fronts import SETTLE_SECONDS, add_voice, still_client
 from tests.discord_server import Channel, DiscordServer, Message
 from trainer.voice import Voice
 
@@ -162,7 +162,7 @@ async def test_a_mention_that_an_earlier_process_answered_is_left(
 
 async def test_in_a_thread_the_webhook_of_its_channel_speaks(backend: Backend, voice: Voice) -> None:
     client = still_client(backend)
-    async with simcord.run(client) as env:
+    async with simcord.run(client, settle_timeout=SETTLE_SECONDS) as env:
         guild = env.create_guild()
         perch = guild.create_text_channel("perch")
         await env.settle()

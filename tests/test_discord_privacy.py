@@ -20,7 +20,7 @@ from data.posts import Post, Provenance
 from data.settings import DiscordSettings, Settings
 from data.store import Right, RunWish, Store
 from data.store.tables import metadata
-from tests.discord_fronts import add_voice, open_backend, still_client
+from tests.discord_fronts import SETTLE_SECONDS, add_voice, open_backend, still_client
 from tests.discord_server import DiscordServer, Interaction
 from tests.posts import bring, posts
 from tests.test_consent import PROVENANCE
@@ -68,7 +68,7 @@ class Room:
 @asynccontextmanager
 async def room_of(backend: Backend) -> AsyncIterator[Room]:
     client = still_client(backend)
-    async with simcord.run(client, check_errors=False) as env:
+    async with simcord.run(client, settle_timeout=SETTLE_SECONDS, check_errors=False) as env:
         await client.tree.sync()
         yield Room(env).enter("robin")
         # simcord counts what the tree explained to people, too; nothing else may have gone wrong.

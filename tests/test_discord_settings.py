@@ -21,7 +21,7 @@ from bot.fronts.discord.settings_panel import items_of, words_of
 from bot.fronts.discord.speech import LONGEST_MESSAGE
 from data.errors import InputError
 from data.store import PlaceSettings, Right
-from tests.discord_fronts import add_voice, running_front, still_client
+from tests.discord_fronts import SETTLE_SECONDS, add_voice, running_front, still_client
 from tests.discord_server import DiscordServer
 
 MANAGER = Permissions(manage_guild=True)
@@ -65,7 +65,7 @@ class Office:
 @asynccontextmanager
 async def opened_office(backend: Backend) -> AsyncIterator[Office]:
     client = still_client(backend)
-    async with simcord.run(client) as env:
+    async with simcord.run(client, settle_timeout=SETTLE_SECONDS) as env:
         await client.tree.sync()
         yield Office(env, client, backend)
 
