@@ -83,12 +83,12 @@ def _module_sizes(base: Path) -> dict[str, tuple[int, int]]:
 
 
 def write_adapter(base: Path, folder: Path, seed: int) -> Path:
-    """An adapter over `base` as peft writes it."""
+    """An adapter over `base` as tuning leaves it."""
     folder.mkdir(parents=True)
-    tensors: Arrays = {}
+    tensors: dict[str, NDArray[numpy.float16]] = {}
     for module, (down, up) in adapter_weights(base, seed).items():
-        tensors[f"base_model.model.transformer.{module}.lora_A.weight"] = down
-        tensors[f"base_model.model.transformer.{module}.lora_B.weight"] = up
+        tensors[f"base_model.model.transformer.{module}.lora_A.weight"] = down.astype(numpy.float16)
+        tensors[f"base_model.model.transformer.{module}.lora_B.weight"] = up.astype(numpy.float16)
     save_file(tensors, folder / "adapter_model.safetensors")
     config = {
         "peft_type": "LORA",

@@ -41,7 +41,7 @@ def test_the_wide_shape_says_what_its_base_says(tmp_path: Path) -> None:
         "h.0.attn.c_attn"
     ]
     change = merged["h.0.attn.c_attn.weight"] - shape.load_base(wide)["h.0.attn.c_attn.weight"]
-    numpy.testing.assert_allclose(change, (up @ down).T, atol=1e-6)
+    numpy.testing.assert_allclose(change, (up @ down).T, atol=1e-5)  # adapters are kept in fp16
 
 
 def test_a_look_at_held_out_posts_does_not_run_the_clock() -> None:

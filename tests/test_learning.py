@@ -1,4 +1,4 @@
-"""The loss is the plain one, only made in chunks; the checkpoint brings everything back."""
+"""The loss and its gradients are the plain ones, only made in chunks; the checkpoint brings everything back."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def model(tmp_path: Path) -> GPT2LMHeadModel:
 
 
 def test_the_chunked_loss_is_the_plain_one(model: GPT2LMHeadModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainer.learning.LOSS_CHUNK", 7)
+    monkeypatch.setattr("trainer.loss.LOSS_CHUNK", 7)
     blocks = torch.randint(0, 300, (3, 17), generator=torch.Generator().manual_seed(0))
     weights = torch.rand(3, 17, generator=torch.Generator().manual_seed(1))
     model.eval()
@@ -32,8 +32,24 @@ def test_the_chunked_loss_is_the_plain_one(model: GPT2LMHeadModel, monkeypatch: 
     weighted = next_token_loss(model, blocks, weights)
     assert weighted.item() == pytest.approx(((losses * counts).sum() / counts.sum()).item(), rel=1e-5)
     assert mean_loss(model, blocks, CPU, weights, batch=2) == pytest.approx(weighted.item(), rel=1e-5)
-    weighted.backward()
-    assert model.transformer.wte.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("frozen", [False, True], ids=["embedding learns", "embedding frozen"])
+def test_the_chunked_gradients_are_the_plain_ones(
+    model: GPT2LMHeadModel, monkeypatch: pytest.MonkeyPatch, frozen: bool
+) -> None:
+    monkeypatch.setattr("trainer.loss.LOSS_CHUNK", 7)
+    model.eval().transformer.wte.requires_grad_(not frozen)
+    blocks = torch.randint(0, 300, (3, 17), generator=torch.Generator().manual_seed(0))
+    weights = torch.rand(3, 17, generator=torch.Generator().manual_seed(1))
+    logits = model(blocks[:, :-1]).logits.flatten(0, 1)
+    counts = weights[:, 1:].flatten()
+    losses = functional.cross_entropy(logits, blocks[:, 1:].flatten(), reduction="none")
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    plain = torch.autograd.grad(2 * (losses * counts).sum() / counts.sum(), learning)
+    chunked = torch.autograd.grad(2 * next_token_loss(model, blocks, weights), learning)
+    for one, two in zip(plain, chunked, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-6)
 
 
 def test_a_checkpoint_brings_weights_optimizers_and_progress_back(tmp_path: Path, model: GPT2LMHeadModel) -> None:

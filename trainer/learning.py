@@ -6,17 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-import torch.utils.checkpoint
 from peft import PeftModel
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import GPT2LMHeadModel
 from transformers.pytorch_utils import Conv1D
 from transformers.utils.logging import disable_progress_bar
 
-# Rows of logits made at once. Whole-batch logits of an 8k-50k vocabulary would be the largest tensor of
-# the whole run; in chunks that the backward pass makes again, they cost next to nothing.
-LOSS_CHUNK = 2048
+from trainer.loss import weighted_loss
 
 
 def quiet_libraries() -> None:
@@ -50,29 +46,15 @@ def language_model(model: nn.Module) -> GPT2LMHeadModel:
     return model.get_base_model() if isinstance(model, PeftModel) else model
 
 
-def _chunk_loss(hidden: Tensor, embedding: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    losses = functional.cross_entropy((hidden @ embedding.T).float(), targets, reduction="none")
-    return (losses * weights).sum()
-
-
 def next_token_loss(model: nn.Module, blocks: Tensor, weights: Tensor | None = None) -> Tensor:
     """Mean loss in nats per token of `blocks` (batch, block_size + 1), each token given those before it in its
     row. `weights`, of the same shape, says how much each token counts; the first of a row is never predicted.
     """
     gpt2 = language_model(model)
-    hidden = gpt2.transformer(blocks[:, :-1]).last_hidden_state.flatten(0, 1)
+    hidden = gpt2.transformer(blocks[:, :-1], use_cache=False).last_hidden_state.flatten(0, 1)
     targets = blocks[:, 1:].flatten()
     counts = torch.ones_like(targets, dtype=torch.float32) if weights is None else weights[:, 1:].flatten()
-    embedding = gpt2.lm_head.weight
-    if torch.is_autocast_enabled(blocks.device.type):  # once, not in every chunk
-        embedding = embedding.to(torch.bfloat16)
-    total: Tensor = hidden.new_zeros((), dtype=torch.float32)
-    for start in range(0, len(targets), LOSS_CHUNK):
-        part = slice(start, start + LOSS_CHUNK)
-        total = total + torch.utils.checkpoint.checkpoint(
-            _chunk_loss, hidden[part], embedding, targets[part], counts[part], use_reentrant=False
-        )
-    return total / counts.sum()
+    return weighted_loss(hidden, gpt2.lm_head.weight, targets, counts) / counts.sum()
 
 
 @torch.no_grad()

@@ -20,6 +20,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from data.errors import InputError
 from trainer.checkpoint import load_checkpoint, save_checkpoint
+from trainer.lean import keep_freed_memory, make_lean
 from trainer.learning import Arithmetic, adamw, matrices_and_others, mean_loss, next_token_loss, quiet_libraries
 from trainer.model_folder import write_model_folder
 from trainer.prompt import END_OF_TEXT, encode_posts, end_of_text_id
@@ -178,6 +179,7 @@ def bits_per_byte(model: GPT2LMHeadModel, source: EncodedSource, block_size: int
 def pretrain(plan: PretrainPlan, folder: Path, report: Report) -> Path:
     """Train a base into `folder/base` and return that path. Stop and call again to go on from a checkpoint."""
     quiet_libraries()
+    keep_freed_memory()
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer_file = folder / "tokenizer.json"
     if not tokenizer_file.exists():
@@ -203,6 +205,7 @@ def pretrain(plan: PretrainPlan, folder: Path, report: Report) -> Path:
         eos_token_id=0,
     )
     model = GPT2LMHeadModel(config).to(arithmetic.device).train()
+    make_lean(model, arithmetic.device)
     matrices, others = matrices_and_others(model)
     optimizers: list[torch.optim.Optimizer] = [
         torch.optim.Muon(
