@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from data.corpus import Corpus, Profile, build_corpus
+from data.cleaning import Cleaner
+from data.corpus import Corpus, Profile, finish_corpus
 from data.errors import InputError
 from data.posts import Post, Provenance, normalise_handle
 from data.settings import ImportSettings
@@ -97,8 +98,11 @@ async def collect(
 
 async def take_stock(store: Store, handle: str, profile: Profile, moment: datetime) -> Corpus:
     """Clean and count what is here of a handle after an import, and keep the summary of it."""
-    posts = await store.posts.posts(handle)
-    corpus = await asyncio.to_thread(build_corpus, handle, posts, profile)
+    cleaner = Cleaner(profile)
+    async with store.posts.texts(handle) as batches:
+        async for batch in batches:
+            await asyncio.to_thread(cleaner.take, batch)
+    corpus = await asyncio.to_thread(finish_corpus, handle, cleaner)
     await store.posts.save_summary(
         CorpusSummary(
             handle=corpus.handle,

@@ -5,16 +5,17 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from data.cleaning import Counts, Profile, clean
+from data.cleaning import Cleaner, Counts, Profile
 from data.errors import TooLittleDataError
 from data.posts import Post
 
-__all__ = ["Corpus", "Profile", "build_corpus", "check_size", "split"]
+__all__ = ["Corpus", "Profile", "build_corpus", "check_size", "finish_corpus", "split"]
 
 # Both limits are the reference's, in characters of the kept posts joined with its separator.
 MINIMUM_CHARACTERS = 6_000
 COMFORTABLE_CHARACTERS = 40_000
 _SEPARATOR = "<|endoftext|>"
+_BATCH = 2_000  # texts
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,27 @@ class Corpus:
 def build_corpus(handle: str, posts: Iterable[Post], profile: Profile) -> Corpus:
     """Clean a handle's posts, oldest id first, in whatever order they come. check_size says if it is enough."""
     # Ids of one source are numbers without leading zeros or sortable keys of one length.
-    texts, counts = clean(sorted(posts, key=lambda post: (len(post.id), post.id)), profile)
-    digest = hashlib.sha256(json.dumps([profile, texts]).encode()).hexdigest()
-    return Corpus(handle, profile, tuple(texts), counts, len(_SEPARATOR.join(texts)), digest)
+    ordered = sorted(posts, key=lambda post: (len(post.id), post.id))
+    cleaner = Cleaner(profile)
+    cleaner.take((post.kind, post.text) for post in ordered)
+    return finish_corpus(handle, cleaner)
+
+
+def finish_corpus(handle: str, cleaner: Cleaner) -> Corpus:
+    """What a handle's posts came to, once the cleaner has taken them all."""
+    texts, counts = cleaner.finish()
+    characters = sum(map(len, texts)) + len(_SEPARATOR) * max(0, len(texts) - 1)
+    return Corpus(handle, cleaner.profile, tuple(texts), counts, characters, _digest(cleaner.profile, texts))
+
+
+def _digest(profile: Profile, texts: Sequence[str]) -> str:
+    """Over the JSON of a list of both, made a part at a time to save memory."""
+    digest = hashlib.sha256(json.dumps([profile, []])[:-2].encode())
+    for start in range(0, len(texts), _BATCH):
+        part = json.dumps(texts[start : start + _BATCH])
+        digest.update(f"{', ' if start else ''}{part[1:-1]}".encode())
+    digest.update(b"]]")
+    return digest.hexdigest()
 
 
 def check_size(corpus: Corpus) -> str | None:

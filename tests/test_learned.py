@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from data.collect import collect
 from data.posts import Post, Provenance
@@ -46,7 +46,7 @@ async def test_an_archive_is_told_in_full_and_survives_json(store: Store) -> Non
 async def test_one_import_that_may_not_be_published_is_enough(store: Store) -> None:
     await bring(store, "ada")
     origin = Provenance("x-archive", "a.zip", "0" * 64, datetime.now(UTC), "Ada herself", may_publish=True)
-    more = [Post(**{**asdict(post), "id": f"9{post.id}"}) for post in posts("ada", 20, seed=1)]
+    more = [Post(**{**structs.asdict(post), "id": f"9{post.id}"}) for post in posts("ada", 20, seed=1)]
     await store.posts.add("ada", more, origin)
     share = await learned(store, "ada")
     assert (share.sources, share.consent) == (("json-lines", "x-archive"), ("a test", "Ada herself"))

@@ -4,7 +4,6 @@ import random
 import time
 from itertools import accumulate
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,7 +64,6 @@ def test_near_finds_what_was_changed_a_little() -> None:
     index = LikenessIndex([SHIP, FOG])
     assert index.near(FOG.replace("three gulls", "four gulls").replace("rolled", "crept")) == 1
     assert index.near("The fog is something that I never quite get used to, even now.") is None
-    assert index.near(FOG, among=np.array([True, False])) is None
     assert LikenessIndex([]).near(FOG) is None
 
 

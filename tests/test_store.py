@@ -14,6 +14,7 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from sqlalchemy import create_engine
 
 from data.errors import InputError
@@ -61,7 +62,7 @@ class TestPosts:
             "12", "keeper", "Fog \N{FOGGY} &amp; rain\n\N{ZERO WIDTH JOINER}", NOON, "reply", "7", "en", "3"
         )
         await store.posts.add("keeper", [full, Post("9", "keeper", "bare")], PROVENANCE)
-        await store.posts.add("other", [replace(full, created_at=NOON.astimezone(paris))], PROVENANCE)
+        await store.posts.add("other", [structs.replace(full, created_at=NOON.astimezone(paris))], PROVENANCE)
         assert await store.posts.posts("keeper") == [Post("9", "keeper", "bare"), full]
         [other] = await store.posts.posts("other")
         assert (other.handle, other.created_at) == ("other", NOON)

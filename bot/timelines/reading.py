@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec import structs
+
 from bot.platforms import Account, NoAccountError, NotDoneError, Platform, Quote
 from bot.timelines.reached import Reached
 from bot.timelines.sources import CONSENT, SOURCES, refuse_unpermitted
@@ -199,7 +201,9 @@ class _Reading:
                 pages = platform.timeline(self._account, newer_than=reached.floor, older_than=reached.oldest)
                 async for page in pages:
                     waited = 0.0
-                    posts = [replace(post, handle=self._handle, text=storable(post.text)) for post in page.posts]
+                    posts = [
+                        structs.replace(post, handle=self._handle, text=storable(post.text)) for post in page.posts
+                    ]
                     if posts := posts[: most - self.reached.taken]:
                         await self._keep(posts, self.reached.after(posts))
                         self._progress(len(posts))

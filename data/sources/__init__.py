@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from msgspec import structs
+
 from data.errors import InputError
 from data.posts import Post, normalise_handle, storable
 from data.settings import ImportSettings
@@ -100,4 +102,4 @@ def _checked(reading: Reading, bounds: ImportSettings) -> Iterator[Post]:
                 )
             seen.add(post.id)
             text = storable(post.text)
-            yield post if text == post.text else replace(post, text=text)
+            yield post if text == post.text else structs.replace(post, text=text)

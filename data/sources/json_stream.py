@@ -1,7 +1,9 @@
 """The entries of a huge JSON list, or JSON values one after the other, with the memory of a few of them.
 
-The standard library's decoder reads one entry at a time out of a sliding window. (ijson was measured and rejected:
-its C backend, 3.6.0, crashes the process on an integer of 5,000 digits and fails a whole file on half an emoji.)
+The entries of a list that lie whole in a sliding window are decoded at once, by msgspec, which takes half the time
+of the standard library's decoder. What it refuses, such as half an emoji, goes to that one, entry by entry. (ijson
+was measured and rejected: its C backend, 3.6.0, crashes the process on an integer of 5,000 digits and fails a
+whole file on half an emoji.)
 """
 
 import codecs
@@ -10,15 +12,18 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+import msgspec
+
 from data.errors import InputError
 
 MAX_ENTRY = 1 << 20  # characters; the longest post X takes has 25,000
-_STEP = 1 << 18  # bytes
+_STEP = 1 << 16  # bytes; of more, whole objects outlive their first garbage collections: 15 us a post, not 11
 _SPACE = re.compile(r"\s*")
 # `window.YTD.tweets.part0 = `, `Grailbird.data.tweets_2013_06 = `, `var user_details = `
 _ASSIGNMENT = re.compile(r"\s*(?:var\s+)?([\w.]{1,200})\s*=\s*")
 # Numbers with a point or an exponent stay text: an id must never pass through a float.
 _DECODER = json.JSONDecoder(parse_float=str, parse_constant=str)
+_MANY = msgspec.json.Decoder(list[dict[str, Any]], float_hook=str)  # integers of any length are whole in both
 
 
 def assigned_name(head: bytes) -> str | None:
@@ -106,6 +111,7 @@ def _elements(window: "_Window") -> Iterator[dict[str, Any]]:
         yield window.take_object()
         if window.next() != "]":
             window.take(",")
+            yield from window.take_many()
     window.take("]")
 
 
@@ -126,6 +132,7 @@ class _Window:
         self._at = 0
         self._objects = 0
         self._ended = False
+        self._is_odd = False  # this piece can't be decoded at once
         self._read_more()
 
     def skip(self, pattern: re.Pattern[str]) -> None:
@@ -135,6 +142,9 @@ class _Window:
 
     def next(self) -> str:
         """The next character that is not white space, without taking it; empty at the end."""
+        character = self._text[self._at : self._at + 1]
+        if character and not character.isspace():  # as a rule, and five times an entry
+            return character
         while True:
             space = _SPACE.match(self._text, self._at)
             assert space is not None
@@ -158,6 +168,27 @@ class _Window:
         value = as_object(self.take_value())
         self._objects += 1
         return value
+
+    def take_many(self) -> list[dict[str, Any]]:
+        """Behind a comma: decode the objects that lie whole in the window at once, and pass over their commas too.
+
+        None where that fails; one by one they may be readable all the same, and it is known which one is not.
+        """
+        # As between these two entries, so between all: line break, indentation, first key. Where the same stands
+        # within an entry, what is cut out there is no JSON.
+        start = self._text.rfind("}", 0, self._at)
+        between = self._text[start : self._text.find(":", self._at)]
+        end = self._text.rfind(between, self._at)
+        if start < 0 or end < 0 or self._is_odd:
+            return []
+        try:
+            objects = _MANY.decode(f"[{self._text[self._at : end + 1]}]")
+        except (ValueError, RecursionError):
+            self._is_odd = True
+            return []
+        self._at = end + between.index(",") + 1
+        self._objects += len(objects)
+        return objects
 
     def take_value(self) -> Any:
         """Decode one JSON value of any kind and pass over it."""
@@ -195,6 +226,7 @@ class _Window:
     def _read_more(self) -> None:
         piece = self._stream.read(_STEP)
         self._ended = not piece
+        self._is_odd = False
         try:
             self._text = self._text[self._at :] + self._decoder.decode(piece, final=self._ended)
         except UnicodeDecodeError:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 # X's ids are "snowflakes" since 2010-11-04: milliseconds since this one, then 22 bits of machine and sequence.
 _SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
@@ -13,6 +14,8 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _X_TIME = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d{1,2}) (\d\d:\d\d:\d\d) ([+-]\d{4}) (\d{4})", re.ASCII)
 _EPOCH = re.compile(r"[0-9]{9,13}(?:\.[0-9]*)?")
 _ZONE = re.compile(r"\s*(?:UTC|GMT)$|\s+(?=[+-]\d{2}:?\d{2}$)")
+_X_LENGTH, _CLOCK_AT = 30, 11  # characters
+_DAY = timedelta(days=1)
 
 
 def time_of(post_id: str, stated: object) -> datetime | None:
@@ -20,11 +23,21 @@ def time_of(post_id: str, stated: object) -> datetime | None:
 
     Where the two agree within two days the id wins: it is exact, while tools write local times without a zone.
     """
-    said = parse_time(stated)
     clocked = _snowflake_time(post_id)
-    if clocked and (said is None or abs(said - clocked) < timedelta(days=2)):
+    # Where a day is near, so is each of its moments; days are known from the posts before. 10 us a post, now 5.
+    if clocked and isinstance(stated, str) and len(stated) == _X_LENGTH:
+        day = _day(f"{stated[:_CLOCK_AT]}00:00:00{stated[_CLOCK_AT + 8 :]}")
+        if day and abs(day - clocked) < _DAY:
+            return clocked
+    said = parse_time(stated)
+    if clocked and (said is None or abs(said - clocked) < 2 * _DAY):
         return clocked
     return said
+
+
+@lru_cache(maxsize=64)
+def _day(midnight: str) -> datetime | None:
+    return parse_time(midnight)
 
 
 def parse_time(value: object) -> datetime | None:
@@ -42,10 +55,13 @@ def parse_time(value: object) -> datetime | None:
             moment = datetime.fromtimestamp(number / 1000 if number > 1e11 else number, UTC)
         else:
             moment = datetime.fromisoformat(_ZONE.sub("", text))
-        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+        if moment.tzinfo is not UTC:
+            moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return moment.replace(microsecond=0) if _FIRST_POST < moment < _LAST_POST else None
+    if moment.microsecond:
+        moment = moment.replace(microsecond=0)
+    return moment if _FIRST_POST < moment < _LAST_POST else None
 
 
 def _snowflake_time(post_id: str) -> datetime | None:

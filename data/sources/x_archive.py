@@ -105,6 +105,8 @@ def _first_version(tweet: dict[str, object]) -> str | None:
     edit = as_object(info.get("edit"))
     control = as_object(info.get("initial")) or as_object(edit.get("editControlInitial"))
     versions = control.get("editTweetIds")
+    if not edit and isinstance(versions, list) and len(versions) == 1:  # as of nearly all
+        return None
     ids = [whole for version in versions if (whole := digits(version))] if isinstance(versions, list) else []
     return digits(edit.get("initialTweetId")) or (min(ids, key=int) if len(ids) > 1 else None)
 

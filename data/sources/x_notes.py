@@ -9,9 +9,11 @@ import html
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
+
+from msgspec import structs
 
 from data.errors import InputError
 from data.posts import Post
@@ -75,7 +77,7 @@ class Notes:
             return post
         self._waiting.pop(note.id, None)
         whole = note.text if note.text.startswith(lead) else lead + note.text
-        return replace(post, text=html.escape(whole, quote=False))
+        return structs.replace(post, text=html.escape(whole, quote=False))
 
     def rest(self, handle: str) -> Iterator[Post]:
         """Notes that belong to no post of the archive, as posts of their own."""

@@ -9,8 +9,9 @@ from data.sources.times import time_of
 
 # The only mark of a retweet since 2018: `retweeted` is false in every archive, also on real retweets.
 _RETWEET = re.compile(r"RT @\w{1,20}:")
+_REPLY_MARKS = [f"in_reply_to_{key}" for key in ("status_id_str", "status_id", "user_id_str", "user_id")]
 _POST_LINK = re.compile(r"https?://(?:\w+\.)?(?:twitter|x)\.com/\w+/status/\d+")
-_ID = re.compile(r"[0-9]{1,20}")
+_ID_DIGITS = 20  # at most
 
 
 def post_from_tweet(tweet: Mapping[str, object], handle: str, edit_of_id: str | None = None) -> Post | None:
@@ -34,17 +35,16 @@ def post_from_tweet(tweet: Mapping[str, object], handle: str, edit_of_id: str | 
 def digits(value: object) -> str | None:
     """An id as text if it is a whole number, given as text or as an integer; never through a float."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) and value < 10**20 else value
-    return text if isinstance(text, str) and _ID.fullmatch(text) else None
+    if isinstance(text, str) and len(text) <= _ID_DIGITS and text.isascii() and text.isdigit():
+        return text
+    return None
 
 
 def _kind(tweet: Mapping[str, object], text: str) -> PostKind:
     # Only archives of 2012-2018 flag retweets, and they have no `full_text`; manual retweets are left to cleaning.
     if tweet.get("retweeted_status") or ("full_text" in tweet and _RETWEET.match(text)):
         return "retweet"
-    is_reply = any(
-        tweet.get(f"in_reply_to_{key}") for key in ("status_id_str", "status_id", "user_id_str", "user_id")
-    )
-    if is_reply or text.startswith("@"):
+    if any(map(tweet.get, _REPLY_MARKS)) or text.startswith("@"):
         return "reply"
     links = as_object(tweet.get("entities")).get("urls")
     for link in links if isinstance(links, list) else []:

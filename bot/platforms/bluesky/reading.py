@@ -1,10 +1,10 @@
 """Public accounts and their posts: read without signing in, and only where their owners agree to that."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 from atproto_client.models import get_model_as_dict
+from msgspec import structs
 
 from bot.governor import Governor, Outlay
 from bot.platforms import Account, NoAccountError, Page, Quote
@@ -134,4 +134,4 @@ def _post(view: Any, account: Account) -> Post | None:
     indexed_at = moment(view.indexed_at)
     if post is None or indexed_at is None or (post.created_at is not None and post.created_at <= indexed_at):
         return post
-    return replace(post, created_at=indexed_at)  # as Bluesky has it: nobody posts tomorrow
+    return structs.replace(post, created_at=indexed_at)  # as Bluesky has it: nobody posts tomorrow
