@@ -15,7 +15,7 @@ import openvino
 from trainer.engine import Continuation, Line, Sampling
 from trainer.engine.graph_cache import GraphCache
 from trainer.engine.running_graph import AdapterInputs, RunningGraph
-from trainer.engine.text import VoiceTokenizer
+from trainer.engine.text import SharedTokenizers, VoiceTokenizer
 from trainer.engine.weights import WEIGHTS, Gpt2Shape, explained, read_adapter
 from trainer.voice import Voice
 
@@ -46,6 +46,7 @@ class OpenVinoEngine:
 
     def __init__(self, cache: Path) -> None:
         self._cache = GraphCache(cache)
+        self._tokenizers = SharedTokenizers()
         self._bases: WeakValueDictionary[tuple[Path, int, int], RunningGraph] = WeakValueDictionary()
 
     def load(self, voice: Voice) -> OpenVinoSpeaker:
@@ -53,10 +54,10 @@ class OpenVinoEngine:
         lora = voice.record.method == "lora"
         folder = Path(voice.record.base_folder) if lora else voice.folder
         shape = Gpt2Shape.from_folder(folder)
-        tokenizer = VoiceTokenizer(voice.folder, shape.context)
+        tokenizer = self._tokenizers.of(voice.folder, shape.context)
         if not lora:
-            graph, size = self._cache.compiled(folder, adapters=False)
-            return OpenVinoSpeaker(RunningGraph(graph), {}, tokenizer, size)
+            graph = RunningGraph(*self._cache.compiled(folder, adapters=False))
+            return OpenVinoSpeaker(graph, {}, tokenizer, graph.memory_bytes)
         adapter = _adapter_inputs(voice.folder, shape)
         size = sum(tensor.byte_size for tensor in adapter.values())
         return OpenVinoSpeaker(self._base(folder), adapter, tokenizer, size)
@@ -68,7 +69,7 @@ class OpenVinoEngine:
         stamp = (file.resolve(), status.st_size, status.st_mtime_ns)
         base = self._bases.get(stamp)
         if base is None:
-            base = self._bases[stamp] = RunningGraph(self._cache.compiled(folder, adapters=True)[0])
+            base = self._bases[stamp] = RunningGraph(*self._cache.compiled(folder, adapters=True))
         return base
 
 
@@ -80,5 +81,5 @@ def _adapter_inputs(folder: Path, shape: Gpt2Shape) -> AdapterInputs:
         nothing = (numpy.zeros((1, width), numpy.float32), numpy.zeros((height, 1), numpy.float32))
         down, up = adapter.get(module, nothing)
         inputs[f"{module}.down"] = openvino.Tensor(down)
-        inputs[f"{module}.up"] = openvino.Tensor(up)
+        inputs[f"{module}.up"] = openvino.Tensor(numpy.ascontiguousarray(up.T))
     return inputs
