@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rapidfuzz import fuzz, process
-
 from data.errors import InputError, NotFoundError, RefusedError
 from data.posts import handles_in, voice_name
 from data.settings import Settings
@@ -66,8 +64,10 @@ class Catalogue:
 
     async def refuse_kept_back(self, handles: Sequence[str], person: str, place: str) -> None:
         """Raises RefusedError where one of `handles` may not be used by this person here."""
-        await self._store.consent.refuse_opted_out(handles)
         usable = await self._store.consent.usable(handles, person, place)
+        if usable.issuperset(handles):
+            return
+        await self._store.consent.refuse_opted_out(handles)
         for handle in handles:
             if handle not in usable:
                 raise RefusedError(f"The owner of @{handle} does not share that voice here; ask them to.")
@@ -90,6 +90,8 @@ def matching(entries: Sequence[Entry], typed: str, limit: int = 25) -> list[Entr
         return list(entries[:limit])
     found = [entry for entry in entries if entry.name.startswith(typed)][:limit]
     found += [entry for entry in entries if typed in entry.name][: 2 * limit]  # up to `limit` are there already
+    from rapidfuzz import fuzz, process  # no start waits for it
+
     alike = process.extract(
         typed,
         [entry.name for entry in entries],

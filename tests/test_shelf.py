@@ -62,6 +62,52 @@ async def test_the_longest_unused_voice_goes_first(voices: list[Voice]) -> None:
     assert engine.loaded == ["a", "b", "c"]
 
 
+async def test_a_voice_that_many_ask_for_outlasts_those_that_one_asked_for_since(voices: list[Voice]) -> None:
+    engine = CountingEngine()
+    async with VoiceShelf(engine, memory_bytes=250) as shelf:
+        for index in (0, 0, 1, 2, 1):
+            await shelf.speak(voices[index], [Line("x")], Sampling())
+        assert shelf.loaded == ["a", "b"]
+    assert engine.loaded == ["a", "b", "c", "b"]
+
+
+async def test_favourites_of_long_ago_make_room(voices: list[Voice], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.shelf.COUNTED_REQUESTS", 8)
+    async with VoiceShelf(CountingEngine(), memory_bytes=250) as shelf:
+        for index in (0, 0, 0, *[1, 2] * 6):
+            await shelf.speak(voices[index], [Line("x")], Sampling())
+        assert set(shelf.loaded) == {"b", "c"}
+
+
+async def test_the_next_voice_is_loaded_while_one_speaks(voices: list[Voice]) -> None:
+    engine = CountingEngine()
+    engine.gate.clear()
+    async with VoiceShelf(engine, 1000) as shelf:
+        speaking = [
+            asyncio.create_task(shelf.speak(voices[index], [Line("x")], Sampling())) for index in (0, 1, 2)
+        ]
+        async with asyncio.timeout(10):
+            while shelf.loaded != ["a", "b"]:  # noqa: ASYNC110 - the shelf tells nobody
+                await asyncio.sleep(0.01)
+        assert engine.spoken == []
+        assert engine.loaded == ["a", "b"]  # one ahead and no more, as it comes on top of the limit
+        engine.gate.set()
+        await asyncio.gather(*speaking)
+    assert engine.spoken == [("a", 1), ("b", 1), ("c", 1)]
+
+
+async def test_an_expected_voice_is_loaded_once_and_a_forgotten_one_is_not_kept(voices: list[Voice]) -> None:
+    engine = CountingEngine()
+    async with VoiceShelf(engine, 1000) as shelf:
+        shelf.expect(voices[0])
+        await shelf.speak(voices[0], [Line("x")], Sampling())
+        assert engine.loaded == ["a"]
+        shelf.expect(voices[1])
+        shelf.forget("b")
+        await shelf.speak(voices[0], [Line("x")], Sampling())
+        assert shelf.loaded == ["a"]
+
+
 async def test_requests_that_wait_together_share_a_batch_and_get_their_own(voices: list[Voice]) -> None:
     engine = CountingEngine()
     engine.gate.clear()
@@ -97,6 +143,38 @@ async def test_other_sampling_is_another_batch_and_batches_are_bounded(voices: l
         engine.gate.set()
         await asyncio.gather(*tasks)
     assert engine.spoken == [("a", 1), ("a", LARGEST_BATCH), ("a", 1), ("a", 1)]
+
+
+async def test_where_more_waits_than_a_batch_holds_each_gets_a_share_and_never_less_than_its_least(
+    voices: list[Voice],
+) -> None:
+    engine = CountingEngine()
+    engine.gate.clear()
+    lines = [Line(f"{number}", number) for number in range(10)]
+    async with VoiceShelf(engine, 1000) as shelf:
+        tasks = [asyncio.create_task(shelf.speak(voices[0], lines, Sampling(), 3))]  # nobody waits yet
+        await asyncio.sleep(0.05)
+        tasks += [asyncio.create_task(shelf.speak(voices[0], lines, Sampling(), 3)) for _ in range(20)]
+        tasks.append(asyncio.create_task(shelf.speak(voices[0], lines, Sampling())))  # content with nothing less
+        await asyncio.sleep(0.05)
+        engine.gate.set()
+        answers = await asyncio.gather(*tasks)
+    assert [len(answer) for answer in answers] == [10, *[3] * 20, 10]
+    assert [c.text for c in answers[1]] == [f"a {number} {number}" for number in range(3)]
+    assert engine.spoken == [("a", 10), ("a", 60), ("a", 10)]
+
+
+async def test_whoever_asks_again_is_heard_first(voices: list[Voice]) -> None:
+    engine = CountingEngine()
+    engine.gate.clear()
+    async with VoiceShelf(engine, 1000) as shelf:
+        tasks = [asyncio.create_task(shelf.speak(voices[index], [Line("x")], Sampling())) for index in (0, 1)]
+        await asyncio.sleep(0.05)
+        tasks.append(asyncio.create_task(shelf.speak(voices[2], [Line("x")], Sampling(), again=True)))
+        await asyncio.sleep(0.05)
+        engine.gate.set()
+        await asyncio.gather(*tasks)
+    assert [name for name, _ in engine.spoken] == ["a", "c", "b"]
 
 
 async def test_an_error_reaches_those_who_asked_and_nobody_else(voices: list[Voice], tmp_path: Path) -> None:

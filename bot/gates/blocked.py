@@ -37,11 +37,15 @@ class BlockList:
 
     def blocks(self, text: str) -> bool:
         """Whether a blocked phrase stands in the text."""
-        folded = _fold(text)
-        if any(phrase in folded for phrase in self._anywhere):
-            return True
+        if self._anywhere:
+            folded = _fold(text)
+            if any(phrase in folded for phrase in self._anywhere):
+                return True
+        if not self._phrases:
+            return False
         words = _words(text)
-        return bool(self._phrases) and any(self._found(version) for version in (words, _join_spelled_out(words)))
+        joined = _join_spelled_out(words)
+        return self._found(words) or (joined != words and self._found(joined))
 
     def _found(self, words: list[str]) -> bool:
         readings = [_readings(word) for word in words]
@@ -57,6 +61,8 @@ class BlockList:
 
 def _fold(text: str) -> str:
     """Case, width and style folded; accents gone."""
+    if text.isascii():
+        return text.casefold()
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     return unicodedata.normalize("NFC", "".join(c for c in decomposed if unicodedata.category(c) != "Mn"))
 
@@ -68,6 +74,8 @@ def _words(text: str) -> list[str]:
 
 def _readings(word: str) -> set[str]:
     """A word as it is and with stretched letters ("baaad") as one or two."""
+    if not _STRETCHED.search(word):
+        return {word}
     return {word, _STRETCHED.sub(r"\1", word), _STRETCHED.sub(r"\1\1", word)}
 
 

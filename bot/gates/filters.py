@@ -3,8 +3,6 @@
 from functools import lru_cache
 from pathlib import Path
 
-import better_profanity
-
 from bot.gates.blocked import BlockList
 from data.store import PlaceSettings
 
@@ -29,6 +27,8 @@ def profanities() -> BlockList:
 
     It holds "omg" and "pawn" too, so that only the strict filter can use it.
     """
+    import better_profanity  # no start waits for it, as few places are strict
+
     words = Path(better_profanity.__file__).with_name("profanity_wordlist.txt").read_text(encoding="utf-8")
     return BlockList(words.split("\n"))
 

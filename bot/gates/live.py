@@ -20,7 +20,7 @@ def find_live(text: str) -> Reason | None:
     if HIDDEN.search(text) or _AT_LOOK_ALIKE.search(text):
         return Reason.HIDDEN_CHARACTERS
     # A platform may fold a text before it looks for mentions or only look at it as it is, so both are checked.
-    versions = (text, _fold(text))
+    versions = {text, _fold(text)}
     for pattern, reason in (
         (_EVERYONE, Reason.EVERYONE),
         (_MARKUP, Reason.MARKUP),
@@ -37,6 +37,8 @@ def find_live(text: str) -> Reason | None:
 
 def _fold(text: str) -> str:
     """Full-width and styled letters as plain ones, without accents and variation selectors."""
+    if text.isascii():
+        return text
     plain = unicodedata.normalize("NFKC", text)
     plain = "".join(character for character in plain if unicodedata.category(character) not in ("Mn", "Me"))
     return _IDEOGRAPHIC_DOT.sub(".", plain)
