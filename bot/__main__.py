@@ -1,5 +1,6 @@
 """`mynah` and `python -m bot`: run a command; whatever goes wrong ends in one sentence and an exit code."""
 
+import gc
 import sys
 
 import structlog
@@ -12,6 +13,9 @@ from data.errors import MynahError
 
 
 def main() -> None:
+    # Imports make objects by the hundred thousand, which stay: looking through them again and again for garbage
+    # took 0.08 seconds of CPU of the bot's start.
+    gc.set_threshold(50_000)
     try:
         app(prog_name="mynah")
     except MynahError as error:
@@ -31,6 +35,9 @@ def main() -> None:
         structlog.get_logger().exception("fault", reference=reference)
         err.print(f"[bold red]✗[/] {broken(reference)}")
         sys.exit(70)
+    finally:
+        # All goes with the process: to look through it for garbage once more took 0.15 seconds of CPU a command.
+        gc.freeze()
 
 
 if __name__ == "__main__":

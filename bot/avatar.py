@@ -3,8 +3,6 @@
 import io
 from functools import lru_cache
 
-from PIL import Image, ImageDraw, ImageFont
-
 SIZE = 256  # pixels a side
 _GROUND, _WORD = "#1f6f6b", "white"
 
@@ -12,6 +10,8 @@ _GROUND, _WORD = "#1f6f6b", "white"
 @lru_cache(maxsize=1)
 def avatar() -> bytes:
     """A PNG."""
+    from PIL import Image, ImageDraw, ImageFont  # no start waits for Pillow
+
     picture = Image.new("RGB", (SIZE, SIZE), _GROUND)
     font = ImageFont.load_default(size=SIZE * 0.55)
     ImageDraw.Draw(picture).text((SIZE / 2, SIZE / 2), "AI", _WORD, font, anchor="mm")

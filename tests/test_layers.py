@@ -41,3 +41,30 @@ def test_the_bot_process_does_not_load_torch() -> None:
     )
     result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, cwd=ROOT, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_bot_on_discord_loads_no_library_of_other_uses(tmp_path: Path) -> None:
+    """Each takes up to 0.1 seconds of CPU. Alembic is there to make or change a database."""
+    probe = (
+        "import asyncio, sys, data.store; "
+        "open_once = lambda: asyncio.run(data.store.open_store(sys.argv[1]).__aenter__()); "
+        "import bot.cli, bot.cli.fronts, bot.health, bot.fronts.discord.connection, bot.fronts.discord.backend; "
+        "open_once(); "
+        "others = ('alembic', 'huggingface_hub', 'httpx2', 'tweepy', 'gradio', 'PIL', 'regex', 'rapidfuzz', "
+        "'better_profanity', 'asyncpg', 'sqlalchemy.dialects.postgresql'); "
+        "print([name for name in others if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", probe, f"sqlite+aiosqlite:///{tmp_path / 'mynah.db'}"]
+    first, second = (
+        subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout.strip()
+        for _ in range(2)
+    )
+    assert first == "['alembic', 'sqlalchemy.dialects.postgresql']"  # an index of the migrations names it
+    assert second == "[]"
+
+
+def test_openvino_tells_nobody_that_it_is_used() -> None:
+    """Imported whole, it posts that to Google Analytics."""
+    probe = "import sys, trainer.engine.openvino_engine; print('openvino_telemetry' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert result.stdout.strip() == "False"

@@ -1,30 +1,64 @@
-"""The command line. Each module holds the commands of one concern; this one puts them together."""
+"""The command line. Each module holds the commands of one concern; this one puts them together.
+
+Only the module of the command that is called is imported, as the others need libraries that it may not.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
 
 import typer
 from pydantic import ValidationError
+from typer.core import TyperGroup
 
-from bot.cli import (
-    autopost,
-    cards,
-    consent,
-    corpora,
-    fronts,
-    hub,
-    operate,
-    picture,
-    refresh,
-    speak,
-    spend,
-    track,
-    voices,
-    web,
-)
 from bot.logs import start_logging
 from data.errors import InputError
 from data.settings import Settings
 
+# In the order of the help; groups of commands by the group's name.
+_MODULES = {
+    "corpora": ("import", "corpora", "forget"),
+    "refresh": ("refresh",),
+    "consent": ("optouts", "optout", "optin", "reports"),
+    "voices": ("train", "voices", "runs", "cancel"),
+    "cards": ("card", "export"),
+    "hub": ("push", "pull"),
+    "speak": ("say", "chat"),
+    "picture": ("picture",),
+    "web": ("web",),
+    "fronts": ("bot", "discord"),
+    "autopost": ("autopost",),
+    "spend": ("spend",),
+    "track": ("track",),
+    "operate": ("trainer", "run", "pretrain", "doctor", "demo"),
+}
+_MODULE_OF = {command: module for module, commands in _MODULES.items() for command in commands}
+
+
+class _OnDemand(Mapping[str, Any]):
+    """Commands by name, each imported when it is looked up."""
+
+    def __getitem__(self, name: str) -> Any:
+        of_its_module = typer.Typer(rich_markup_mode="rich")
+        import_module(f"bot.cli.{_MODULE_OF[name]}").add_commands(of_its_module)
+        return typer.main.get_group(of_its_module).commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULE_OF)
+
+    def __len__(self) -> int:
+        return len(_MODULE_OF)
+
+
+class _LateImports(TyperGroup):
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = _OnDemand()  # type: ignore[assignment]  # nothing is added to it
+
+
 app = typer.Typer(
     name="mynah",
+    cls=_LateImports,
     help="A chat bot that learns to speak like a person, from the posts that person owns.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # faults are caught at the edge of the process, in one place
@@ -55,12 +89,5 @@ def load_settings() -> Settings:
             'JSON list, as in ["word", "two words"] or [80351110224678912].'
         ) from None
 
-
-_COMMANDS = (
-    *(corpora, refresh, consent, voices, cards, hub),
-    *(speak, picture, web, fronts, autopost, spend, track, operate),
-)
-for module in _COMMANDS:
-    module.add_commands(app)
 
 __all__ = ["app", "load_settings"]

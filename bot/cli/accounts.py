@@ -7,9 +7,8 @@ import typer
 
 from bot.autopost.checklist import CHECKLISTS, subject
 from bot.autopost.label import account_settings
-from bot.cli.corpora import JsonOption
 from bot.cli.present import out, print_json, print_table, short_time
-from bot.cli.session import with_store
+from bot.cli.session import JsonOption, with_store
 from data.errors import InputError, NotFoundError, RefusedError
 from data.posts import PLATFORMS
 from data.settings import Settings

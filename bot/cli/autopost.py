@@ -10,10 +10,9 @@ from bot.autopost.plans import Plans
 from bot.autopost.timing import Timing
 from bot.catalogue import Catalogue
 from bot.cli.accounts import OnOption, add_account_commands, chosen_platform
-from bot.cli.corpora import JsonOption
 from bot.cli.drafts import ApproveOption, PromptOption, VoiceArgument, add_draft_commands
 from bot.cli.present import out, print_json, print_table, short_time
-from bot.cli.session import with_store
+from bot.cli.session import JsonOption, with_store
 from bot.spending import forecast
 from bot.training import find_voice
 from data.posts import PLATFORMS

@@ -6,9 +6,8 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from bot.cli.corpora import JsonOption
 from bot.cli.present import out, print_json, print_table, printable, short_time
-from bot.cli.session import with_store
+from bot.cli.session import JsonOption, with_store
 from bot.erasing import is_here
 from bot.erasing import opt_out as silence
 from data.errors import NotFoundError

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from bot.cli.present import err, out, print_json, print_table, reading_bar
-from bot.cli.session import with_store
+from bot.cli.session import JsonOption, with_store
 from bot.cli.timelines import Source, import_timeline
 from bot.erasing import LeftOnHubError, erase
 from bot.importing import OWN
@@ -20,7 +20,6 @@ from data.settings import Settings
 from data.sources import SOURCES
 from data.store import Store
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
 ProfileOption = Annotated[
     Profile, typer.Option(help="default cleans more; reference counts exactly as huggingtweets did.")
 ]

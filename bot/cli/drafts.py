@@ -14,9 +14,8 @@ from bot.autopost.plans import Plans
 from bot.autopost.publishing import DRY_RUN
 from bot.catalogue import Catalogue
 from bot.cli.accounts import OPERATOR, OnOption, chosen_platform
-from bot.cli.corpora import JsonOption
 from bot.cli.present import out, print_json, printable, short_time
-from bot.cli.session import with_store
+from bot.cli.session import JsonOption, with_store
 from bot.cli.speak import open_imitator
 from bot.governor import Governor
 from bot.platforms.addresses import address_of

@@ -56,14 +56,12 @@ async def serve_fronts(settings: Settings, store: Store) -> None:
 
     Raises InputError where the only one there is turns the bot away for good.
     """
-    # What fronts need is nobody else's: the other commands start faster without it.
-    from bot.fronts.social.serving import serve
+    # Each front needs much that the others and the other commands don't: what is not used is not imported.
     from bot.fronts.social.watched import WatchedPlatform
     from bot.governor import Governor
     from bot.health import Front, Health, health_server
     from bot.metrics import Metrics
     from bot.platforms.opening import open_platforms
-    from bot.refreshing import keep_fresh
 
     log_to_stderr()
     metrics, governor, names = Metrics(), Governor(store, settings), _front_names(settings)
@@ -79,8 +77,14 @@ async def serve_fronts(settings: Settings, store: Store) -> None:
         async with health_server(settings.health, Health(store, shelf, metrics, fronts)) as address:
             where = f" Its health: {address}/readyz" if address else ""
             out.print(f"Connecting to {', '.join(names)}; stop the bot with Ctrl-C or SIGTERM.{where}")
-            works = [keep_fresh(store, settings, {**platforms}, governor)]
+            works: list[Coroutine[Any, Any, None]] = []
+            if settings.refresh.every:
+                from bot.refreshing import keep_fresh
+
+                works.append(keep_fresh(store, settings, {**platforms}, governor))
             if platforms:
+                from bot.fronts.social.serving import serve
+
                 works.append(serve(platforms, settings, store, imitator, governor))
             if DISCORD in names:
                 from bot.fronts.discord.backend import Backend

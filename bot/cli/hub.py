@@ -9,9 +9,8 @@ import typer
 from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # re-exported without saying so
 from rich.markup import escape
 
-from bot.cli.corpora import JsonOption
 from bot.cli.present import err, out, print_json
-from bot.cli.session import with_store
+from bot.cli.session import JsonOption, with_store
 from bot.cli.voices import describe
 from bot.hub.checks import MEGABYTE
 from bot.hub.client import Hub

@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from bot.cli.corpora import JsonOption, show_collected
+from bot.cli.corpora import show_collected
 from bot.cli.fronts import has_front, serve_fronts
 from bot.cli.present import err, out, print_json, tuning_bar
-from bot.cli.session import with_store
+from bot.cli.session import JsonOption, with_store
 from bot.cli.speak import newest_voice, open_imitator
 from bot.cli.voices import describe, finished_voice, show_result
 from bot.cli.web import open_page, web_address

@@ -8,9 +8,8 @@ import typer
 from rich.markup import escape
 
 from bot.cli.cards import NameOption, by_handle
-from bot.cli.corpora import JsonOption
 from bot.cli.present import out, print_json
-from bot.cli.session import with_store
+from bot.cli.session import JsonOption, with_store
 from bot.cli.speak import DEFAULT_OPENING, open_imitator
 from bot.fronts.terminal import TERMINAL
 from bot.imitator import Reply

@@ -5,9 +5,8 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from bot.cli.corpora import JsonOption
 from bot.cli.present import err, out, print_json
-from bot.cli.session import with_store
+from bot.cli.session import JsonOption, with_store
 from bot.cli.timelines import ask_to_spend, posts_bar, quoted, refuse_unasked
 from bot.cli.voices import finished_voice
 from bot.governor import Governor

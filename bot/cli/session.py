@@ -1,8 +1,8 @@
-"""What most commands need: the settings, the open store, and asyncio around them."""
+"""What most commands need: the settings, the open store, asyncio around them, and an option."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -10,6 +10,7 @@ from data.settings import Settings
 from data.store import Store, open_store
 
 Result = TypeVar("Result")
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
 
 
 def with_store(context: typer.Context, work: Callable[[Settings, Store], Awaitable[Result]]) -> Result:

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.corpora import JsonOption
 from bot.cli.present import err, out, print_json
-from bot.cli.session import with_store
+from bot.cli.session import JsonOption, with_store
 from bot.fronts.terminal import TERMINAL, TerminalFront
 from bot.imitator import Imitator, Reply
 from bot.shelf import VoiceShelf

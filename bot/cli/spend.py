@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.cli.corpora import JsonOption
 from bot.cli.present import out, print_json, print_table
-from bot.cli.session import with_store
+from bot.cli.session import JsonOption, with_store
 from bot.spending import by_day, by_kind, month_from_words, summary
 from data.posts import PLATFORMS
 from data.settings import Settings

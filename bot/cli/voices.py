@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from bot.cli.corpora import JsonOption, ProfileOption
+from bot.cli.corpora import ProfileOption
 from bot.cli.present import err, out, print_json, print_table, short_time, tuning_bar
-from bot.cli.session import with_store
+from bot.cli.session import JsonOption, with_store
 from bot.training import wait_for_voice
 from data.errors import NotFoundError
 from data.posts import voice_name

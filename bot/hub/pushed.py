@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from bot.governor import Governor
-from bot.hub.client import Hub
 from data.errors import MynahError
 from data.settings import Settings
 from data.store import Store
@@ -74,6 +73,8 @@ async def delete_doomed(store: Store, settings: Settings) -> tuple[list[str], di
 
 async def delete_repository(store: Store, settings: Settings, pushed: Pushed) -> None:
     """Delete it on the hub, then forget that it was there. Raises MynahError where it stays."""
+    from bot.hub.client import Hub  # 0.1 seconds of CPU, which whoever only forgets or remembers should not pay
+
     Governor(store, settings).refuse_dry_run(f"the deletion of {pushed.repo}")
     hub = Hub(settings, pushed.endpoint)
     (await hub.account()).refuse_foreign(pushed.repo)  # whom the hub would tell that it is not there

@@ -19,7 +19,6 @@ from bot.fronts.discord.names import person_of, place_of
 from bot.fronts.discord.permits import refuse_channel, refuse_hurry
 from bot.fronts.discord.speech import QUIET, escaped, labelled, name_of
 from bot.fronts.label import label_of
-from bot.picture import alt_text, share_picture, split_at_opening
 from data.errors import NotFoundError, RefusedError
 from data.store import Reply, VoiceRow
 
@@ -104,6 +103,8 @@ class Picture(_ReplyButton, template=r"mynah:picture:(?P<reply>\d+)"):
 
     @explained
     async def callback(self, interaction: Interaction) -> None:
+        from bot.picture import alt_text, share_picture, split_at_opening  # no start waits for Pillow and regex
+
         refuse_hurry(interaction)
         async with deferred(interaction):
             reply, row = await _on_record(interaction, self.reply_id)

@@ -12,7 +12,6 @@ from bot.fronts.discord.permits import refuse_channel
 from bot.fronts.discord.speech import invitation
 from bot.gates.filters import answers, block_lists
 from bot.imitator import Occasion, Reply
-from bot.plot import loss_plot
 from data.errors import MynahError, NotFoundError, NothingToSayError
 from data.store import Card, PlaceSettings, Run
 from trainer.voice import Voice
@@ -43,6 +42,8 @@ async def end_of(backend: Backend, client: discord.Client, card: Card, run: Run 
         voice = Voice.from_folder(backend.settings.voices / run.voice_key)
     except NotFoundError:
         return End(card_text.voice_gone(run))
+    from bot.plot import loss_plot  # no start waits for Pillow
+
     record = voice.record
     plot = loss_plot(record.held_out_loss_before, record.history)
     counts = [summary for handle in run.handles if (summary := await backend.store.posts.summary(handle))]

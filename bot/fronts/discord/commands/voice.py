@@ -19,7 +19,6 @@ from bot.fronts.discord.failures import answer, deferred
 from bot.fronts.discord.names import person_of, place_of
 from bot.fronts.discord.speech import LONGEST_MESSAGE, escaped, name_of
 from bot.fronts.run_words import duration
-from bot.plot import loss_plot
 from data.errors import NotFoundError
 from data.posts import voice_name
 from data.store import Right
@@ -82,6 +81,8 @@ async def info(interaction: Interaction, handle: str) -> None:
                 raise
             lines.append("No voice was made of these posts yet; `/imitate` makes one.")
         else:
+            from bot.plot import loss_plot  # no start waits for Pillow
+
             lines += await _about(backend, found)
             plot = loss_plot(found.record.held_out_loss_before, found.record.history)
         await answer(interaction, "\n".join(lines)[:LONGEST_MESSAGE], attachments=files(plot))
