@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test lint bench bench-quick
+.PHONY: help install demo run test lint bench bench-quick quality
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -38,3 +38,6 @@ bench: .venv/installed-test ## Measure speed and memory beside those of its peer
 
 bench-quick: .venv/installed-test ## The same, small: shows within minutes that all of it works
 	$(BIN)/python -m bench --quick $(BENCH)
+
+quality: .venv/installed-test ## Tune voices and measure how good they are: attribution, copies, bits per byte, relevance
+	$(BIN)/python -m quality $(QUALITY)

@@ -81,7 +81,7 @@ def test_the_readme_names_no_command_that_does_not_exist() -> None:
 
 def test_plain_make_lists_every_target_with_a_sentence() -> None:
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("install", "demo", "run", "test", "lint", "bench", "bench-quick"):
+    for target in ("install", "demo", "run", "test", "lint", "bench", "bench-quick", "quality"):
         assert re.search(rf"make {target}\s+\S+ \S+", listed)
         assert f"`make {target}`" in README
 

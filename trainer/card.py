@@ -19,6 +19,7 @@ from trainer.bases import BUILTIN
 from trainer.card_text import address, visible, written
 from trainer.engine import Sampling
 from trainer.learned import Learned
+from trainer.quality import quality_rows
 from trainer.recipe import Recipe
 from trainer.voice import EXAMPLE_OPENING, UNASKED, Voice, VoiceRecord
 
@@ -161,6 +162,7 @@ def model_card(
         perplexity=math.exp,
         opening=EXAMPLE_OPENING,
         unasked=UNASKED,
+        quality=quality_rows(facts.record.quality),
         sampling=Sampling(),
         repo=repo,
         picture=picture,

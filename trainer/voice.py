@@ -49,6 +49,9 @@ class VoiceRecord:
     ] = ()  # what the new voice said to EXAMPLE_OPENING, in the order of the seeds 0, 1, ...
     copy_rate: float | None = None  # share of what it said unasked that copied a training post, before any gate
     tracked: dict[str, str] = field(default_factory=dict)  # where its tracked runs are: "preprocess", "train"
+    quality: dict[str, float] = field(
+        default_factory=dict
+    )  # by trainer.quality's keys; empty before `mynah evaluate`
 
     @property
     def name(self) -> str:
@@ -92,6 +95,12 @@ class Voice:
     def noting(self, tracked: dict[str, str]) -> "Voice":
         """The voice, its record on the disk saying where its tracked runs are. Raises OSError on a full disk."""
         record = replace(self.record, tracked=tracked)
+        write_json(self.folder / RECORD, record.to_json())
+        return Voice(record, self.folder)
+
+    def rated(self, quality: dict[str, float]) -> "Voice":
+        """The voice, its record on the disk saying how good it is. Raises OSError on a full disk."""
+        record = replace(self.record, quality=quality)
         write_json(self.folder / RECORD, record.to_json())
         return Voice(record, self.folder)
 

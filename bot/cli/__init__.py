@@ -21,6 +21,7 @@ _MODULES = {
     "refresh": ("refresh",),
     "consent": ("optouts", "optout", "optin", "reports"),
     "voices": ("train", "voices", "runs", "cancel"),
+    "evaluate": ("evaluate",),
     "cards": ("card", "export"),
     "hub": ("push", "pull"),
     "speak": ("say", "chat"),

@@ -1,0 +1,1 @@
+"""How good a voice is, in numbers: pure measures on lists of texts, a file each, and what draws and reports."""

@@ -1,0 +1,120 @@
+"""The work of one corpus and seed, as folders in the scratch; each piece is made by `quality.child` and kept.
+
+scratch/<handle>-<digest>/<voice key>/          a job, the voice tuned by it, and what was measured of it
+scratch/<handle>-<digest>/reference-<digest>/   a job, and the base tuned on it by the reference recipe
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.machine import ROOT
+from bench.rounds import environment
+from bot.quality.people import Person
+from bot.quality.voice_quality import VoiceQuality
+from data.corpus import build_corpus, split
+from data.settings import ImportSettings
+from data.sources import read_posts
+from trainer.bases import Base
+from trainer.job import Job, JobCorpus
+from trainer.recipe import Recipe, voice_key
+
+Say = Callable[[str], None]
+
+MODEL = "model"  # what the reference recipe leaves in its folder
+QUICK_REFERENCE_STEPS = 4
+
+
+class StepFailedError(Exception):
+    """A step broke off; its text is a sentence that says where the reason stands."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is the same for all corpora and seeds."""
+
+    scratch: Path
+    base: Base
+    candidates: int  # texts drawn of each voice
+    threads: int
+    quick: bool
+
+    def recipe(self, seed: int) -> Recipe:
+        """The product's own, but for the seed."""
+        recipe = replace(Recipe.for_base(self.base.parameters), seed=seed)
+        return replace(recipe, epochs=1, evaluations_per_epoch=1) if self.quick else recipe
+
+
+@dataclass(frozen=True)
+class CorpusWork:
+    """A corpus, split once: what is held out is the same for every seed and for the reference recipe."""
+
+    person: Person
+    digest: str
+
+    @classmethod
+    def read(cls, file: Path) -> "CorpusWork":
+        """As an import and a training of the product would have it."""
+        reading = read_posts(file, bounds=ImportSettings())
+        corpus = build_corpus(reading.handle, reading.posts, "default")
+        learn, held_out = split(corpus.texts)
+        return cls(Person(corpus.handle, tuple(learn), tuple(held_out)), corpus.digest)
+
+    def measured(self, terms: Terms, seed: int, say: Say) -> VoiceQuality:
+        """Tune ours and, once, the reference, and measure; what is in the scratch already is not made again.
+
+        Raises StepFailedError.
+        """
+        own, reference = self._folder(terms, seed), self._reference(terms)
+        answer = own / f"quality-{terms.candidates}.json"
+        who = f"{self.person.handle}, seed {seed}"
+        if not (own / "voice" / "voice.json").exists():
+            say(f"{who}: tuning")
+            self._job(terms, terms.recipe(seed), own)
+            run_step(terms, own, "tune")
+        if not (reference / MODEL).exists():
+            say(f"{self.person.handle}: tuning by the reference recipe")
+            self._job(terms, Recipe.for_base(terms.base.parameters, "reference"), reference)
+            run_step(terms, reference, "reference", str(QUICK_REFERENCE_STEPS if terms.quick else -1))
+        if not answer.exists():
+            say(f"{who}: measuring")
+            run_step(terms, own, "measure", str(reference / MODEL), str(terms.candidates), str(seed), str(answer))
+        return VoiceQuality.from_json(json.loads(answer.read_text(encoding="utf-8")))
+
+    def _folder(self, terms: Terms, seed: int) -> Path:
+        key = voice_key({self.person.handle: self.digest}, terms.base.digest, terms.recipe(seed))
+        return self._corpus_folder(terms) / key
+
+    def _reference(self, terms: Terms) -> Path:
+        return self._corpus_folder(terms) / f"reference-{terms.base.digest}{'-quick' if terms.quick else ''}"
+
+    def _corpus_folder(self, terms: Terms) -> Path:
+        return terms.scratch / f"{self.person.handle}-{self.digest[:12]}"
+
+    def _job(self, terms: Terms, recipe: Recipe, folder: Path) -> None:
+        person = self.person
+        corpus = JobCorpus(person.handle, list(person.learn), list(person.held_out))
+        base = terms.base
+        Job(folder.name, base.name, str(base.folder), recipe, (corpus,), terms.threads).write(folder)
+
+
+def run_step(terms: Terms, folder: Path, step: str, *arguments: str) -> None:
+    """One step in a process of its own, so that its memory and its threads end with it."""
+    log = folder / f"{step}.log"
+    with log.open("w", encoding="utf-8") as complaints:
+        ended = subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", "quality.child", step, str(folder), *arguments],
+            cwd=ROOT,
+            env=environment(terms.threads),
+            stdin=subprocess.DEVNULL,
+            stdout=complaints,
+            stderr=complaints,
+            check=False,
+        )
+    if ended.returncode:
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        why = lines[-1][:300] if lines else f"exit code {ended.returncode}"
+        raise StepFailedError(f"The step '{step}' broke off ({why}); {log} has the rest.")

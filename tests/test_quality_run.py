@@ -1,0 +1,159 @@
+"""`python -m quality`: goals and medians, a report that holds every key, and work that is not done twice."""
+
+import io
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bench.figures import Spread
+from bench.machine import ROOT
+from bot.quality.evaluation import ALONE, KEYS, Evaluation, evaluate_together
+from bot.quality.surprise import gain
+from data.samples import SAMPLES
+from quality import report, work
+from quality.__main__ import arguments_of
+from quality.goals import GOALS, Figure, Goal
+from quality.work import CorpusWork, StepFailedError, Terms
+from tests.test_quality_voices import person, quality
+from trainer.bases import BUILTIN, resolve_base
+from trainer.job import Job
+from trainer.voice import RECORD
+
+SETTING = report.Setting(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), False, 3, ["ada", "bo"], {}, {}, "abc")
+
+
+def evaluations() -> list[Evaluation]:
+    """Three seeds: of ada's voice all, half and none of the texts are hers; it foresees ever worse."""
+    ada, bo = person("ada"), person("bo", str.upper)
+    found = []
+    for hers, bits in ((20, 1.2), (10, 1.5), (0, 1.8)):
+        said = [*ada.learn[:hers], *bo.learn[: 20 - hers]]
+        one = quality("ada", said)
+        found.append(evaluate_together([replace(one, bits=replace(one.bits, voice=bits))], [ada, bo]))
+    return found
+
+
+def test_the_keys_are_the_measures_and_the_base() -> None:
+    assert {goal.key for goal in GOALS} == {*KEYS, "base.pretraining_bits_per_byte"}
+
+
+def test_a_goal_is_met_from_its_limit_on() -> None:
+    more, less, none = Goal("a", "", 0.8), Goal("b", "", 0.0, larger_is_better=False), Goal("c", "")
+    assert [more.met_by(value) for value in (0.79, 0.8, 1)] == [False, True, True]
+    assert [less.met_by(value) for value in (0.0, 0.001)] == [True, False]
+    assert none.met_by(3) is None
+    assert Figure(more, None, "why").met is None
+    assert Figure(more, Spread(0.5, 0.2, 0.9)).met is False
+
+
+def test_the_report_holds_medians_over_the_seeds_and_whether_goals_are_met(tmp_path: Path) -> None:
+    every = evaluations()
+    figures = report.read_figures(every)
+    place = report.write(report.to_json(SETTING, figures, every), report.picture(every), tmp_path)
+    values = json.loads(place.read_text(encoding="utf-8"))
+    told = values["attribution.share_of_ceiling"]
+    assert (told["value"], told["spread"], told["met"]) == (0.5, [0, 1], False)
+    markov = values["bits_per_byte.gain_over_markov"]
+    assert (markov["value"], markov["met"]) == (pytest.approx(gain(1.5, 2.4)), True)
+    assert values["copy_rate.gated"]["met"]
+    assert values["base.bits_per_byte"]["goal"] is None
+    assert 1 < values["base.pretraining_bits_per_byte"]["value"] < 2.1
+    missing = values["bits_per_byte.gain_over_reference"]
+    assert (missing["value"], missing["met"]) == (None, None)
+    assert "reference recipe" in missing["why_not"]
+    assert len(values["seeds"]) == 3
+    names = ["2026-01-02T03-04-05.json", "2026-01-02T03-04-05.png", "latest.json", "latest.png"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == names
+    assert Image.open(io.BytesIO((tmp_path / "latest.png").read_bytes())).format == "PNG"
+
+
+def test_what_is_shown_is_the_middle_seed_and_every_goal(capsys: pytest.CaptureFixture[str]) -> None:
+    every = evaluations()
+    assert report.middle(every) is every[1]
+    report.show(SETTING, report.read_figures(every), every)
+    shown = capsys.readouterr().out
+    assert all(goal.key in shown for goal in GOALS)
+    assert "1.500" in shown
+
+
+def test_one_corpus_alone_says_why_it_has_no_attribution() -> None:
+    alone = evaluate_together([quality("ada", ["fog"])], [person("ada")])
+    figure = report.read_figures([alone])[0]
+    assert (figure.goal.key, figure.spread, figure.why_not) == ("attribution.share_of_ceiling", None, ALONE)
+
+
+class TestWork:
+    @pytest.fixture(name="terms")
+    def _terms(self, tmp_path: Path) -> Terms:
+        return Terms(tmp_path, resolve_base(BUILTIN), 40, 1, quick=True)
+
+    def test_what_is_in_the_scratch_is_not_made_again(self, terms: Terms, monkeypatch: pytest.MonkeyPatch) -> None:
+        made: list[str] = []
+
+        def make(_: Terms, folder: Path, step: str, *arguments: str) -> None:
+            """Leaves what the step would leave."""
+            made.append(step)
+            if step == "tune":
+                assert Job.read(folder).recipe == terms.recipe(Job.read(folder).recipe.seed)
+                (folder / "voice").mkdir()
+                (folder / "voice" / RECORD).write_text("{}", encoding="utf-8")
+            elif step == "reference":
+                assert Job.read(folder).recipe.profile == "reference"
+                (folder / work.MODEL).mkdir()
+            else:
+                one = quality("lampkeeper_ode", ["fog"])
+                Path(arguments[-1]).write_text(json.dumps(one.to_json()), encoding="utf-8")
+
+        monkeypatch.setattr(work, "run_step", make)
+        corpus = CorpusWork.read(SAMPLES["lampkeeper_ode"])
+        first = corpus.measured(terms, 0, lambda _: None)
+        assert made == ["tune", "reference", "measure"]
+        assert corpus.measured(terms, 0, lambda _: None) == first
+        assert len(made) == 3
+        corpus.measured(terms, 1, lambda _: None)
+        assert made[3:] == ["tune", "measure"]  # another seed has the same reference
+        corpus.measured(replace(terms, candidates=50), 1, lambda _: None)
+        assert made[5:] == ["measure"]
+
+    def test_every_seed_holds_out_the_same(self, terms: Terms) -> None:
+        corpus = CorpusWork.read(SAMPLES["lampkeeper_ode"])
+        assert corpus == CorpusWork.read(SAMPLES["lampkeeper_ode"])
+        assert 0.05 < len(corpus.person.held_out) / len(corpus.person.posts) < 0.2
+        assert terms.recipe(0) != terms.recipe(1)
+
+    def test_a_step_that_breaks_off_says_where_the_reason_stands(self, terms: Terms, tmp_path: Path) -> None:
+        with pytest.raises(StepFailedError, match="'dance' broke off"):
+            work.run_step(terms, tmp_path, "dance")  # there is no such step
+        assert "KeyError" in (tmp_path / "dance.log").read_text(encoding="utf-8")
+
+
+def test_the_command_line_refuses_what_there_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert arguments_of(["--quick", "--seeds", "2"]).seeds == 2
+    assert arguments_of(["--corpora", str(tmp_path / "missing")]).corpora is None
+    with pytest.raises(SystemExit):
+        arguments_of(["--seeds", "0"])
+    assert "--seeds must be at least 1" in capsys.readouterr().err
+
+
+def test_the_start_of_the_bot_pays_nothing_for_measuring() -> None:
+    probe = (
+        "import sys, bot.cli; "
+        "print([name for name in ('sklearn', 'scipy', 'sacrebleu', 'bot.quality') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert result.stdout.strip() == "[]"
+
+
+def test_measuring_loads_no_torch_into_the_process_of_the_bot() -> None:
+    probe = (
+        "import sys, bot.quality.evaluating, bot.quality.report, bot.quality.plot, bot.quality.losses; "
+        "print([name for name in ('torch', 'transformers', 'sklearn', 'sacrebleu') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert result.stdout.strip() == "[]"
