@@ -49,7 +49,7 @@ _PROPERTIES = {
 # The plugin of 2026.4 loses 0.4 MB with each graph that goes, because of its cache of prepared operations. Without
 # that cache it loses nothing, but speaking costs 17 % more on a small base. So the first graphs of a process have
 # it; only a bot with more voices than fit into its memory ever comes to further ones.
-_GRAPHS_WITH_A_LEAK = 256
+_GRAPHS_WITH_A_LEAK = 128
 _NO_LEAK = {"CPU_RUNTIME_CACHE_CAPACITY": "0"}
 
 
