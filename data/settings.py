@@ -237,6 +237,11 @@ class Settings(BaseSettings):
         return self.home / "voices"
 
     @property
+    def tracked(self) -> Path:
+        """Everything that trackers keep of trainings."""
+        return self.home.resolve() / "tracking"
+
+    @property
     def runs(self) -> Path:
         """Run folders: what a tuning child reads and writes."""
         return self.home / "runs"

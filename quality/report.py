@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.figures import Spread
+from bot.cli import evaluation_report
 from bot.cli.present import out, print_table
-from bot.quality import report
 from bot.quality.evaluation import Evaluation
 from bot.quality.plot import quality_plot
 from quality.goals import GOALS, Figure
@@ -64,7 +64,7 @@ def to_json(setting: Setting, figures: Sequence[Figure], evaluations: Sequence[E
         "versions": dict(setting.versions),
         "commit": setting.commit,
         **{figure.goal.key: figure.to_json() for figure in figures},
-        "seeds": [report.to_json(evaluation) for evaluation in evaluations],
+        "seeds": [evaluation_report.to_json(evaluation) for evaluation in evaluations],
     }
 
 
@@ -85,7 +85,7 @@ def picture(evaluations: Sequence[Evaluation]) -> bytes:
 
 def show(setting: Setting, figures: Sequence[Figure], evaluations: Sequence[Evaluation]) -> None:
     """Print the voices of the middle seed, then the goals."""
-    report.show(middle(evaluations), figures=False)
+    evaluation_report.show(middle(evaluations), figures=False)
     how = f"{'quick, ' if setting.quick else ''}seeds: {setting.seeds}, commit: {setting.commit or 'unknown'}"
     print_table(
         f"Goals ({how})",

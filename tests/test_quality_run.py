@@ -152,7 +152,7 @@ def test_the_start_of_the_bot_pays_nothing_for_measuring() -> None:
 
 def test_measuring_loads_no_torch_into_the_process_of_the_bot() -> None:
     probe = (
-        "import sys, bot.quality.evaluating, bot.quality.report, bot.quality.plot, bot.quality.losses; "
+        "import sys, bot.quality.evaluating, bot.cli.evaluation_report, bot.quality.plot, bot.quality.losses; "
         "print([name for name in ('torch', 'transformers', 'sklearn', 'sacrebleu') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT)

@@ -17,8 +17,7 @@ from torch.nn import functional
 from transformers import GPT2LMHeadModel
 from typer.testing import CliRunner
 
-from bot.cli import app
-from bot.quality import report
+from bot.cli import app, evaluation_report
 from bot.quality.drawing import Drawn, choose_prompts, draw, ends_in_a_word, without_opening
 from bot.quality.evaluation import ALONE, KEYS, evaluate_together
 from bot.quality.losses import Model, foresee
@@ -227,7 +226,7 @@ class TestEvaluation:
         assert found.attribution is None
         assert found.why_not["attribution.share_of_ceiling"] == ALONE
         assert "gain_over_reference" in " ".join(found.why_not)
-        report.show(found)
+        evaluation_report.show(found)
         assert ALONE in capsys.readouterr().out
 
     def test_what_one_voice_learned_and_another_held_out_is_not_learned_for_the_ceiling(self) -> None:
@@ -242,13 +241,15 @@ class TestEvaluation:
         assert found.attribution.shares == ({"ada": 0.75, "bo": 0.25},)
         assert found.figures["attribution.share_of_ceiling"] is None
         assert "attribution" not in found.of_voice(0)
-        report.show(found)
+        evaluation_report.show(found)
         assert "75% ada, 25% bo" in capsys.readouterr().out
 
     def test_programs_get_all_of_it_and_the_scratch_gives_it_back(self) -> None:
         one = quality("ada", texts(9))
         assert VoiceQuality.from_json(json.loads(json.dumps(one.to_json()))) == one
-        values = json.loads(json.dumps(report.to_json(evaluate_together([one], [person("ada")])), allow_nan=False))
+        values = json.loads(
+            json.dumps(evaluation_report.to_json(evaluate_together([one], [person("ada")])), allow_nan=False)
+        )
         assert {*KEYS, "why_not", "attribution", "voices"} == values.keys()
         assert values["voices"][0]["texts"] == 9
         assert values["voices"][0]["relevance"]["times_chance"] == 3.0

@@ -41,7 +41,7 @@ from trainer.learned import Learned
 from trainer.recipe import Recipe
 from trainer.tracking import follow
 from trainer.tracking.follow import Tracking, tracking
-from trainer.tracking.marks import Mark, erase_tracked, tracked_runs, tracking_folder
+from trainer.tracking.marks import Mark, erase_tracked, tracked_runs
 from trainer.tracking.steps import MOST_POINTS, points
 from trainer.voice import Voice
 
@@ -259,7 +259,7 @@ class TestWeightsAndBiases:
             assert server.artifacts["a-voice"]["key"] == "voice"
             await erase(store, settings, "a")
             assert sorted(server.deleted) == ["keya-7-preprocess", "keya-7-train"]
-            assert not list(tracking_folder(settings).glob("*/*"))
+            assert not list(settings.tracked.glob("*/*"))
 
     async def test_a_run_that_was_at_the_server_is_deleted_there_also_after_an_attempt_offline(
         self, tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
@@ -304,7 +304,7 @@ class TestWeightsAndBiases:
                 for number, at in enumerate((f"{server.url}/us", f"{server.url}/them", "http://127.0.0.1:9/us"))
             )
             for mark in (theirs, elsewhere, ours):
-                mark.write(tracking_folder(settings))
+                mark.write(settings.tracked)
             with pytest.raises(MynahError, match=r"Could not find run .*them"):
                 await asyncio.to_thread(
                     erase_tracked, settings, [theirs, ours]
@@ -434,14 +434,14 @@ class TestForgetting:
         settings = settings_of(tmp_path, tracker, dry_run=True)
         for handles in (("goner",), ("goner", "stayer"), ("stayer",)):
             await track(settings, job_of(*handles))
-        assert b"goner" in everything_under(tracking_folder(settings))
+        assert b"goner" in everything_under(settings.tracked)
         await erase(store, settings, "goner")
-        left = everything_under(tracking_folder(settings))
+        left = everything_under(settings.tracked)
         assert b"goner" not in left
         assert b"@stayer-train" in left
         assert [mark.name for mark in tracked_runs(settings)] == ["@stayer-preprocess", "@stayer-train"]
         await erase(store, settings, "stayer")
-        assert b"stayer" not in everything_under(tracking_folder(settings))
+        assert b"stayer" not in everything_under(settings.tracked)
 
     @pytest.mark.parametrize("tracker", ["trackio", "wandb"])
     async def test_what_is_forgotten_while_it_is_tracked_stays_forgotten_without_the_trainer(
@@ -462,23 +462,23 @@ class TestForgetting:
             assert tracked._listening.done()  # it doesn't wait for more
             tracked.log(progress(4))
             await tracked.finish(voice_of(tmp_path / "voice", "goner"))
-        assert b"goner" not in everything_under(tracking_folder(settings))
+        assert b"goner" not in everything_under(settings.tracked)
         assert tracked_runs(settings) == []
 
     async def test_what_a_kill_left_of_a_mark_goes_too(self, tmp_path: Path) -> None:
         settings = settings_of(tmp_path)
         mark = Mark("key-7-train", "@goner-train", ("goner",), "p")
-        mark.write(tracking_folder(settings))
-        (tracking_folder(settings) / "runs" / "key-7-train.99.partial").write_text("goner")
+        mark.write(settings.tracked)
+        (settings.tracked / "runs" / "key-7-train.99.partial").write_text("goner")
         erase_tracked(settings, [mark])
-        assert everything_under(tracking_folder(settings)) == b""
+        assert everything_under(settings.tracked) == b""
 
     async def test_what_is_at_a_server_and_can_not_be_deleted_is_told_and_tried_again(
         self, tmp_path: Path
     ) -> None:
         mark = Mark("key-7-train", "@a-train", ("a",), "p", "http://127.0.0.1:9/us/huggingtweets/runs/key-7-train")
         for settings in (settings_of(tmp_path, "wandb", dry_run=True), settings_of(tmp_path, "wandb")):
-            mark.write(tracking_folder(settings))
+            mark.write(settings.tracked)
             with pytest.raises(MynahError, match=r"http://127.0.0.1:9/us/.* can't be deleted"):
                 erase_tracked(settings, [mark])
             assert tracked_runs(settings) == [mark]
@@ -497,9 +497,7 @@ class TestCommand:
     async def test_runs_at_weights_and_biases_are_listed(self, tmp_path: Path) -> None:
         settings = settings_of(tmp_path, "wandb", dry_run=True)
         await track(settings, job_of("a"))
-        Mark("key-9-train", "@b-train", ("b",), "p", "https://wandb.example/us/p/runs/9").write(
-            tracking_folder(settings)
-        )
+        Mark("key-9-train", "@b-train", ("b",), "p", "https://wandb.example/us/p/runs/9").write(settings.tracked)
         code, told = self.run(tmp_path, MYNAH_TRACKING__TRACKER="wandb")
         assert code == 0
         lines = dict(line.split(": ", 1) for line in told.splitlines())

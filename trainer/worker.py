@@ -28,7 +28,7 @@ from trainer.learned import learned_from
 from trainer.recipe import Recipe
 from trainer.tracking import STEPS, run_id
 from trainer.tracking.follow import Tracking, tracking
-from trainer.tracking.marks import Mark, erase_tracked, tracking_folder
+from trainer.tracking.marks import Mark, erase_tracked
 from trainer.voice import Voice, VoiceRecord, publish
 from trainer.wish import load_corpora
 
@@ -263,7 +263,7 @@ class Trainer:
 
     async def _forget_tracked(self, run: Run) -> None:
         """Whoever forgot the handle has erased what was tracked until then, and its marks; the rest came after."""
-        folder, project = tracking_folder(self._settings), self._settings.tracking.project
+        folder, project = self._settings.tracked, self._settings.tracking.project
         for step in STEPS:
             key = run_id(run.voice_key, run.id, step)
             mark = Mark.read(folder, key) or Mark(key, f"run {run.id}", tuple(run.handles), project)

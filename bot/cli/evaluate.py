@@ -42,7 +42,7 @@ def evaluate(
             "This needs scikit-learn and sacrebleu; install them with `pip install 'mynah[evaluate]'`."
         )
     # Here, because no other command needs the tokenizer, the pictures and the arrays behind them.
-    from bot.quality import report
+    from bot.cli import evaluation_report
     from bot.quality.evaluating import evaluate_voices
     from bot.quality.plot import quality_plot
 
@@ -66,8 +66,8 @@ def evaluate(
     if plot is not None:
         plot.write_bytes(quality_plot(evaluation))
     if as_json:
-        print_json(report.to_json(evaluation))
+        print_json(evaluation_report.to_json(evaluation))
         return
-    report.show(evaluation)
+    evaluation_report.show(evaluation)
     if plot is not None:
         out.print(f"[green]✓[/] The picture is in {escape(str(plot))}.")

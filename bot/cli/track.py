@@ -11,7 +11,7 @@ import typer
 from bot.cli.present import out
 from data.errors import NotFoundError
 from data.settings import Settings
-from trainer.tracking.marks import tracked_runs, tracking_folder
+from trainer.tracking.marks import tracked_runs
 from trainer.tracking.trackio_tracker import page
 
 OFF = "Nothing is tracked, as MYNAH_TRACKING__TRACKER is none; set it to trackio, then train a voice."
@@ -36,7 +36,7 @@ def track(
     if settings.tracking.tracker == "wandb":
         _list_runs(settings)
         return
-    folder = tracking_folder(settings) / "trackio"
+    folder = settings.tracked / "trackio"
     if not any(folder.glob("*.db")):
         raise NotFoundError(NOTHING)
     with page(folder, settings.tracking.project, port) as address:
@@ -51,7 +51,7 @@ def _list_runs(settings: Settings) -> None:
         raise NotFoundError("Weights & Biases is not installed; install it with `pip install 'mynah[wandb]'`.")
     lines = []
     for run in tracked_runs(settings):
-        here = sorted((tracking_folder(settings) / "wandb" / run.id / "wandb").glob("offline-run-*"))
+        here = sorted((settings.tracked / "wandb" / run.id / "wandb").glob("offline-run-*"))
         if here:
             lines.append(f"{run.name}: wandb sync {shlex.quote(str(here[-1]))}")
         elif run.where.startswith("http"):

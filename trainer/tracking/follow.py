@@ -20,7 +20,6 @@ import structlog
 from data.settings import Settings
 from trainer.job import Job
 from trainer.tracking import STEPS
-from trainer.tracking.marks import tracking_folder
 from trainer.tracking.process import tracking_environment
 from trainer.tracking.steps import planned_run, points, preprocess_results, train_results
 from trainer.voice import Voice
@@ -127,7 +126,7 @@ async def tracking(settings: Settings, job: Job, number: str) -> AsyncIterator[T
 
 async def _process(settings: Settings) -> Process | None:
     """The tracking process, or none where there is to be none or it can't be started."""
-    tracker, folder = settings.tracking.tracker, tracking_folder(settings)
+    tracker, folder = settings.tracking.tracker, settings.tracked
     if tracker == "none":
         return None
     try:

@@ -51,14 +51,9 @@ class Mark:
         write_json(_file(folder, self.id), asdict(self))
 
 
-def tracking_folder(settings: "Settings") -> Path:
-    """Everything that is tracked here."""
-    return settings.home.resolve() / "tracking"
-
-
 def tracked_runs(settings: "Settings") -> list[Mark]:
     """Every run that is tracked, by whichever tracker, in the order in which they were begun."""
-    folder, found = tracking_folder(settings), []
+    folder, found = settings.tracked, []
     for file in (folder / "runs").glob("*.json"):
         with contextlib.suppress(FileNotFoundError):  # it is being forgotten
             changed = file.stat().st_mtime_ns
@@ -72,7 +67,7 @@ def erase_tracked(settings: "Settings", runs: Iterable[Mark]) -> None:
 
     Raises MynahError where some can't be deleted: their marks then stay, so that it can be tried again.
     """
-    folder, failed = tracking_folder(settings), None
+    folder, failed = settings.tracked, None
     for run in runs:
         try:
             for place in _places_at_a_server(folder, run):

@@ -5,7 +5,6 @@
 import os
 
 from data.settings import Settings
-from trainer.tracking.marks import tracking_folder
 
 _NEEDED = (
     *("PATH", "HOME", "USER", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
@@ -23,7 +22,7 @@ def tracking_environment(settings: Settings, tracker: str) -> dict[str, str]:
     """The environment of a process that works for `tracker`."""
     names = _NEEDED + (_NEEDED_BY_WANDB if tracker == "wandb" else ())
     environment = {name: os.environ[name] for name in names if name in os.environ}
-    environment |= {"HF_HUB_OFFLINE": "1", "WANDB_DIR": str(tracking_folder(settings) / "wandb")}
+    environment |= {"HF_HUB_OFFLINE": "1", "WANDB_DIR": str(settings.tracked / "wandb")}
     if settings.dry_run or settings.offline:
         environment["WANDB_MODE"] = "offline"
     return environment
