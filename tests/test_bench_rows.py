@@ -75,15 +75,20 @@ def test_the_recipes_see_every_post_in_every_epoch() -> None:
 
 
 def test_speaking_is_held_against_the_fastest_peer_and_the_gates() -> None:
-    def side(one: float, ten: float, text: str) -> list[Measurement]:
+    def side(one: float, ten: float, text: str, texts_a_round: int = 0) -> list[Measurement]:
+        """By seeds the same texts in each round, or other ones."""
         return [
-            Measurement({"one_seconds": one, "ten_seconds": ten}, texts=[f"{text} {n}." for n in range(10)])
-        ] * 3
+            Measurement(
+                {"one_seconds": one, "ten_seconds": ten},
+                texts=[f"{text} {n + number * texts_a_round}." for n in range(10)],
+            )
+            for number in range(3)
+        ]
 
     said = "The thing about fog is that it has no handle, said number"
     results = {
         "ours": side(0.5, 1.0, said),
-        "transformers": side(2.0, 8.0, said),
+        "transformers": side(2.0, 8.0, said, texts_a_round=10),
         "onnxruntime": side(1.0, 0.8, said),
         "memory_read": [Measurement({"tokens_per_second": 200.0})] * 3,
     }

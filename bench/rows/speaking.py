@@ -139,14 +139,15 @@ def read(results: Results) -> Mapping[str, Reading]:
         return [1 / measurement.figures[figure] for measurement in results[side]]
 
     posts = LAMPKEEPER.read_text(encoding="utf-8").splitlines()
-    texts = {
-        side: [text for one in measurements for text in one.texts]
+    # Round by round: whoever draws by seeds says the same in each, and the gates let no text pass twice.
+    passing = {
+        side: statistics.mean(pass_rate(one.texts, posts) for one in measurements)
         for side, measurements in results.items()
         if side != MEMORY
     }
-    passing = {side: pass_rate(said, posts) for side, said in texts.items()}
     missing = passing[PLAIN] - passing[OURS]
-    chance = 2 * math.sqrt(sum(passing[side] * (1 - passing[side]) / len(texts[side]) for side in (OURS, PLAIN)))
+    drawn = {side: len({text for one in results[side] for text in one.texts}) for side in (OURS, PLAIN)}
+    chance = 2 * math.sqrt(sum(passing[side] * (1 - passing[side]) / drawn[side] for side in (OURS, PLAIN)))
     readings = {}
     for key, figure, tokens in (
         ("speak.ten_ratio", "ten_seconds", TOKENS * CANDIDATES),
