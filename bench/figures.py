@@ -51,14 +51,22 @@ class Reading:
 
 @dataclass(frozen=True)
 class Goal:
-    """A key of the report and the figure that it should reach."""
+    """A key of the report, and the figure that it should reach, if there is one."""
 
     key: str
     words: str
-    limit: float
+    limit: float | None = None
     larger_is_better: bool = True
 
-    def met_by(self, value: float) -> bool:
+    @property
+    def asked(self) -> str:
+        """What should be reached, for a table."""
+        return "-" if self.limit is None else f"{'>=' if self.larger_is_better else '<='} {self.limit:g}"
+
+    def met_by(self, value: float) -> bool | None:
+        """None where nothing has to be reached."""
+        if self.limit is None:
+            return None
         return value >= self.limit if self.larger_is_better else value <= self.limit
 
 

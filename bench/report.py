@@ -67,15 +67,18 @@ def to_json(setting: Setting, figures: Iterable[Figure], groups: Iterable[GroupR
     }
 
 
-def write(values: Mapping[str, Any], folder: Path = RESULTS) -> Path:
-    """Write latest.json, and the same under the time of the run, which no later run replaces."""
+def write(values: Mapping[str, Any], folder: Path = RESULTS, picture: bytes | None = None) -> Path:
+    """Write latest.json, with latest.png if there is a picture, and the same under the time of the run, which no
+    later run replaces.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     moment = datetime.fromisoformat(values["measured_at"]).astimezone(UTC)
-    (folder / f"{moment:%Y-%m-%dT%H-%M-%S}.json").write_text(text, encoding="utf-8")
-    latest = folder / "latest.json"
-    latest.write_text(text, encoding="utf-8")
-    return latest
+    for name in (f"{moment:%Y-%m-%dT%H-%M-%S}", "latest"):
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")
+        if picture is not None:
+            (folder / f"{name}.png").write_bytes(picture)
+    return folder / "latest.json"
 
 
 def show(setting: Setting, figures: Sequence[Figure], groups: Sequence[GroupResults]) -> None:
@@ -108,12 +111,12 @@ def show(setting: Setting, figures: Sequence[Figure], groups: Sequence[GroupResu
 
 
 def _goal_row(figure: Figure) -> tuple[str, ...]:
-    goal = f"{'>=' if figure.goal.larger_is_better else '<='} {figure.goal.limit:g}"
+    goal = figure.goal
     if figure.reading is None:
-        return figure.goal.key, "-", "-", goal, "-", figure.goal.words
+        return goal.key, "-", "-", goal.asked, "-", goal.words
     spread = figure.reading.spread
     between = f"{_short(spread.low)} - {_short(spread.high)}"
-    return figure.goal.key, _short(spread.median), between, goal, "yes" if figure.met else "no", figure.goal.words
+    return goal.key, _short(spread.median), between, goal.asked, "yes" if figure.met else "no", goal.words
 
 
 def _side(measured: Sequence[Measurement]) -> dict[str, Any]:

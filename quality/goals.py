@@ -3,24 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from bench.figures import Spread
-
-
-@dataclass(frozen=True)
-class Goal:
-    """A key of the report, and the figure that it should reach, if there is one."""
-
-    key: str
-    words: str
-    limit: float | None = None
-    larger_is_better: bool = True
-
-    def met_by(self, value: float) -> bool | None:
-        """None where nothing has to be reached."""
-        if self.limit is None:
-            return None
-        return value >= self.limit if self.larger_is_better else value <= self.limit
-
+from bench.figures import Goal, Spread
 
 GOALS = (
     Goal("attribution.share_of_ceiling", "generated posts given to the right person, share of the ceiling's", 0.8),

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bench import report as bench_report
 from bench.figures import Spread
 from bot.cli import evaluation_report
 from bot.cli.present import out, print_table
@@ -70,13 +71,7 @@ def to_json(setting: Setting, figures: Sequence[Figure], evaluations: Sequence[E
 
 def write(values: Mapping[str, Any], picture: bytes, folder: Path = RESULTS) -> Path:
     """Write latest.json and latest.png, and the same under the time of the run, which no later run replaces."""
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    moment = f"{datetime.fromisoformat(values['measured_at']).astimezone(UTC):%Y-%m-%dT%H-%M-%S}"
-    for name in (moment, "latest"):
-        (folder / f"{name}.json").write_text(text, encoding="utf-8")
-        (folder / f"{name}.png").write_bytes(picture)
-    return folder / "latest.json"
+    return bench_report.write(values, folder, picture)
 
 
 def picture(evaluations: Sequence[Evaluation]) -> bytes:
@@ -98,8 +93,7 @@ def show(setting: Setting, figures: Sequence[Figure], evaluations: Sequence[Eval
 
 def _row(figure: Figure) -> tuple[str, ...]:
     goal, spread = figure.goal, figure.spread
-    limit = "-" if goal.limit is None else f"{'>=' if goal.larger_is_better else '<='} {goal.limit:g}"
     met = {None: "-", True: "yes", False: "no"}[figure.met]
     if spread is None:
-        return goal.key, "-", "-", limit, met, goal.words
-    return goal.key, f"{spread.median:.3f}", f"{spread.low:.3f} - {spread.high:.3f}", limit, met, goal.words
+        return goal.key, "-", "-", goal.asked, met, goal.words
+    return goal.key, f"{spread.median:.3f}", f"{spread.low:.3f} - {spread.high:.3f}", goal.asked, met, goal.words

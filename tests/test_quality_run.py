@@ -141,19 +141,16 @@ def test_the_command_line_refuses_what_there_is_not(tmp_path: Path, capsys: pyte
     assert "--seeds must be at least 1" in capsys.readouterr().err
 
 
-def test_the_start_of_the_bot_pays_nothing_for_measuring() -> None:
-    probe = (
-        "import sys, bot.cli; "
-        "print([name for name in ('sklearn', 'scipy', 'sacrebleu', 'bot.quality') if name in sys.modules])"
-    )
+def loaded_after(imports: str, *names: str) -> str:
+    probe = f"import sys, {imports}; print([name for name in {names} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert result.stdout.strip() == "[]"
+    return result.stdout.strip()
+
+
+def test_the_start_of_the_bot_pays_nothing_for_measuring() -> None:
+    assert loaded_after("bot.cli", "sklearn", "scipy", "sacrebleu", "bot.quality") == "[]"
 
 
 def test_measuring_loads_no_torch_into_the_process_of_the_bot() -> None:
-    probe = (
-        "import sys, bot.quality.evaluating, bot.cli.evaluation_report, bot.quality.plot, bot.quality.losses; "
-        "print([name for name in ('torch', 'transformers', 'sklearn', 'sacrebleu') if name in sys.modules])"
-    )
-    result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert result.stdout.strip() == "[]"
+    measuring = "bot.quality.evaluating, bot.cli.evaluation_report, bot.quality.plot, bot.quality.losses"
+    assert loaded_after(measuring, "torch", "transformers", "sklearn", "sacrebleu") == "[]"
