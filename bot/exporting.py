@@ -1,16 +1,10 @@
 """Exporting in a process of its own, because it needs torch, which the bot must never load."""
 
-import asyncio
 import os
-import sys
 from pathlib import Path
 
-import structlog
-
-from data.errors import MynahError
+from bot.apart import run_apart
 from data.settings import Settings
-
-log = structlog.get_logger()
 
 
 async def export_apart(settings: Settings, key: str, folder: Path) -> None:
@@ -18,19 +12,9 @@ async def export_apart(settings: Settings, key: str, folder: Path) -> None:
 
     Raises MynahError where the export fails; the log has the reason.
     """
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "export", key, str(folder)),
-        env={**os.environ, "MYNAH_HOME": str(settings.home), "MYNAH_DATABASE_URL": settings.database_url},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+    await run_apart(
+        *("bot", "export", key, str(folder)),
+        failure="export failed",
+        sentence="The voice could not be exported; the operator of this bot finds the reason in the log.",
+        environment={**os.environ, "MYNAH_HOME": str(settings.home), "MYNAH_DATABASE_URL": settings.database_url},
     )
-    try:
-        _, errors = await process.communicate()
-    finally:
-        if process.returncode is None:  # whoever waits is being stopped
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        log.error("export failed", voice=key, code=process.returncode, errors=errors.decode(errors="replace"))
-        raise MynahError("The voice could not be exported; the operator of this bot finds the reason in the log.")

@@ -2,19 +2,14 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import structlog
-
-from data.errors import MynahError
+from bot.apart import run_apart
 from trainer.durable import write_json
 from trainer.voice import Voice
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -42,20 +37,10 @@ async def foresee(models: Sequence[Model], posts: Sequence[str]) -> list[list[fl
     with TemporaryDirectory(prefix="mynah-") as folder:
         request, answer = Path(folder, "request.json"), Path(folder, "answer.json")
         await asyncio.to_thread(write_json, request, requests)
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "trainer.measure", str(request), str(answer)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
+        await run_apart(
+            *("trainer.measure", str(request), str(answer)),
+            failure="measuring failed",
+            sentence="The held-out loss could not be measured; `mynah.log` in the home folder says why.",
         )
-        try:
-            _, errors = await process.communicate()
-        finally:
-            if process.returncode is None:  # whoever waits is being stopped
-                process.kill()
-                await process.wait()
-        if process.returncode:
-            log.error("measuring failed", code=process.returncode, errors=errors.decode(errors="replace"))
-            raise MynahError("The held-out loss could not be measured; `mynah.log` in the home folder says why.")
         costs: list[list[float]] = json.loads(await asyncio.to_thread(answer.read_text, encoding="utf-8"))
     return costs
