@@ -134,11 +134,11 @@ class Imitator:
         openings = knowledge.relevance.openings(subject)
         count = self._settings.candidates
         passed: list[Candidate] = []
-        for again in (False, True):
+        for attempt in range(TRIES):
             lines = [Line(openings[number % len(openings)], first + number) for number in range(count)]
             lines.sort(key=lambda line: not line.opening)  # on topic first: the others go where many wait
-            least = count if again else min(HURRIED_CANDIDATES, count)
-            drawn, _ = await self._draw(voice, knowledge, lines, least, again)
+            least = count if attempt else min(HURRIED_CANDIDATES, count)
+            drawn, _ = await self._draw(voice, knowledge, lines, least, again=attempt > 0)
             passed = [candidate for candidate in drawn if _keeps_its_topic(candidate)]
             if passed:
                 break

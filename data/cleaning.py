@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from data.likeness import count_words
-from data.posts import Post, PostKind
+from data.posts import PostKind
 from data.repeats import repeated
 
 Profile = Literal["reference", "default"]
@@ -127,13 +127,6 @@ class Cleaner:
         short = sum(breakdown.values())
         retweets = fates["retweet"]
         return kept, Counts(retweets + short + len(kept), retweets, short, len(kept), breakdown)
-
-
-def clean(posts: Iterable[Post], profile: Profile) -> tuple[list[str], Counts]:
-    """The texts to learn from, in the order given, and the counts. Never raises, whatever the posts hold."""
-    cleaner = Cleaner(profile)
-    cleaner.take((post.kind, post.text) for post in posts)
-    return cleaner.finish()
 
 
 def clean_text_reference(text: str) -> str:

@@ -1,9 +1,11 @@
 """Posts with enough of a manner that a tiny model can learn it, made from a seed."""
 
 import random
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from data.cleaning import Cleaner, Counts, Profile
 from data.posts import Post, Provenance
 from data.store import Store
 from trainer.job import Job, JobCorpus
@@ -13,6 +15,13 @@ _WHO = ["the lamp", "the gull", "my kettle", "the boat", "an old net", "the fogh
 _DID = ["waits for", "complains about", "sings to", "reviews", "forgets", "paints", "counts", "sails past"]
 _WHAT = ["the fog", "a quiet storm", "the stairs", "seven waves", "the moon", "its supper", "the tide", "nobody"]
 _WHEN = ["tonight", "as ever", "at noon", "in the rain", "again", "before breakfast", "for a week", "on Sundays"]
+
+
+def clean(posts: Iterable[Post], profile: Profile) -> tuple[list[str], Counts]:
+    """The texts to learn from, in the order given, and the counts."""
+    cleaner = Cleaner(profile)
+    cleaner.take((post.kind, post.text) for post in posts)
+    return cleaner.finish()
 
 
 def texts(count: int, seed: int = 0) -> list[str]:

@@ -11,14 +11,13 @@ from atproto_core.car import CAR
 from typer.testing import CliRunner
 
 from bot.cli import app
-from data.cleaning import clean
 from data.errors import InputError
 from data.posts import Post
 from data.settings import ImportSettings
 from data.sources import Reading, read_posts
 from tests.archives import Element, moment, zip_folder
 from tests.bluesky_archives import at_uri, car_header, facet, link, record, repository, section, tid, write_car
-from tests.posts import texts
+from tests.posts import clean, texts
 
 LINK = "https://example.org/kettles/why-they-sing-before-they-boil"
 

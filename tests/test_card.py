@@ -27,7 +27,7 @@ from trainer.learned import Learned
 from trainer.recipe import Recipe
 from trainer.voice import Voice, VoiceRecord
 
-SEEDS = Path("/work/shared/seeds")  # the reference's published cards, where they are at hand
+SEEDS = Path(__file__).parents[2] / "shared" / "seeds"  # the reference's published cards, where they are at hand
 EXAMPLES = tuple(f"My dream is number {seed}." for seed in range(10))
 
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.cleaning import HIDDEN, LINK, Counts, Profile, clean, clean_text_reference, is_short_reference
+from data.cleaning import HIDDEN, LINK, Counts, Profile, clean_text_reference, is_short_reference
 from data.posts import Post, PostKind
+from tests.posts import clean
 
 
 def posts(*texts: str, kind: PostKind = "post") -> list[Post]:

@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli import app
-from data.cleaning import clean
 from data.errors import InputError
 from data.posts import Post
 from data.settings import ImportSettings
@@ -25,7 +24,7 @@ from tests.other_archives import (
     tar_folder,
     write_mastodon,
 )
-from tests.posts import texts
+from tests.posts import clean, texts
 
 LONG_LINK = (
     '<a href="https://example.org/kettles/why-they-sing" target="_blank" rel="nofollow noopener">'
