@@ -10,7 +10,7 @@ help: ## List these targets
 
 install: .venv/installed ## Make .venv with Mynah in it, at the versions of constraints.txt
 
-.venv/installed: pyproject.toml constraints.txt
+.venv/installed: pyproject.toml setup.py constraints.txt $(wildcard trainer/engine/native/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@

@@ -1,8 +1,7 @@
 """Loaded voices, within a memory limit: they come on demand, and those asked for least make room.
 
 Generation blocks for up to seconds, so it runs on one thread beside the event loop; on another one the next voice
-is loaded meanwhile. Requests that wait together for one voice are spoken as one batch; where more waits than a
-batch holds, each is content with a smaller share of its lines.
+is loaded meanwhile. Requests that wait together for one voice are spoken as one batch.
 """
 
 import asyncio
@@ -28,7 +27,6 @@ class _Request:
     voice: Voice
     lines: Sequence[Line]
     sampling: Sampling
-    least: int
     answer: "asyncio.Future[list[Continuation]]"
 
     @property
@@ -37,10 +35,6 @@ class _Request:
 
     def fits(self, other: "_Request") -> bool:
         return self.key == other.key and self.sampling == other.sampling
-
-    def drawn(self, share: float) -> Sequence[Line]:
-        """The lines that are spoken where everybody gets such a share of theirs."""
-        return self.lines[: max(self.least, int(len(self.lines) * share))]
 
 
 class VoiceShelf:
@@ -87,19 +81,14 @@ class VoiceShelf:
             self._begin_loading(voice).add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def speak(
-        self,
-        voice: Voice,
-        lines: Sequence[Line],
-        sampling: Sampling,
-        least: int | None = None,
-        again: bool = False,
+        self, voice: Voice, lines: Sequence[Line], sampling: Sampling, again: bool = False
     ) -> list[Continuation]:
-        """Continue each line in that voice; with `least`, where many wait, only the first ones, so many or more.
+        """Continue each line in that voice; `again` goes before all others, as it has waited before.
 
-        `again` goes before all others, as it has waited before. Raises MynahError where the voice can't be loaded.
+        Raises MynahError where the voice can't be loaded.
         """
         answer: asyncio.Future[list[Continuation]] = asyncio.get_running_loop().create_future()
-        request = _Request(voice, lines, sampling, len(lines) if least is None else least, answer)
+        request = _Request(voice, lines, sampling, answer)
         self._count(request.key)
         self._waiting.insert(0 if again else len(self._waiting), request)
         self.expect(voice)
@@ -118,23 +107,21 @@ class VoiceShelf:
             while batch := self._next_batch():
                 await self._speak_together(batch)
 
-    def _next_batch(self) -> dict[_Request, Sequence[Line]]:
-        """The oldest request and those behind it that want the same voice in the same way: their lines."""
+    def _next_batch(self) -> list[_Request]:
+        """The oldest request and those behind it that want the same voice in the same way."""
         self._waiting = [request for request in self._waiting if not request.answer.done()]
-        share = LARGEST_BATCH / max(LARGEST_BATCH, sum(len(request.lines) for request in self._waiting))
-        batch: dict[_Request, Sequence[Line]] = {}
+        batch: list[_Request] = []
         size = 0
         for request in self._waiting:
-            lines = request.drawn(share)
-            if not batch or (request.fits(self._waiting[0]) and size + len(lines) <= LARGEST_BATCH):
-                batch[request] = lines
-                size += len(lines)
+            if not batch or (request.fits(batch[0]) and size + len(request.lines) <= LARGEST_BATCH):
+                batch.append(request)
+                size += len(request.lines)
         self._waiting = [request for request in self._waiting if request not in batch]
         return batch
 
-    async def _speak_together(self, batch: dict[_Request, Sequence[Line]]) -> None:
-        oldest = next(iter(batch))
-        lines = [line for own in batch.values() for line in own]
+    async def _speak_together(self, batch: list[_Request]) -> None:
+        oldest = batch[0]
+        lines = [line for request in batch for line in request.lines]
         loop = asyncio.get_running_loop()
         try:
             speaker = await self._speaker(oldest.voice)
@@ -150,8 +137,8 @@ class VoiceShelf:
                 if not request.answer.done():
                     request.answer.set_exception(error)
             return
-        for request, asked in batch.items():
-            own, spoken = spoken[: len(asked)], spoken[len(asked) :]
+        for request in batch:
+            own, spoken = spoken[: len(request.lines)], spoken[len(request.lines) :]
             if not request.answer.done():
                 request.answer.set_result(own)
 

@@ -1,4 +1,4 @@
-"""What every engine promises, over OpenVINO and torch (on the CPU), for full weights and for adapters."""
+"""What every engine promises: our kernel, OpenVINO, and torch (on the CPU), for full weights and for adapters."""
 
 import gc
 import json
@@ -22,8 +22,11 @@ from tokenizers import Tokenizer
 from transformers import GPT2LMHeadModel, TopPLogitsWarper
 
 from data.errors import MynahError
+from tests.engines import ENGINES
 from tests.tiny_voices import CONTEXT, full_voice, lora_voice, tiny_base
-from trainer.engine import Continuation, Engine, Line, Sampling, Speaker, open_engine
+from trainer.engine import Continuation, Engine, Line, Sampling, Speaker, kernel, open_engine
+from trainer.engine.kernel import load_library
+from trainer.engine.kernel_engine import KernelEngine
 from trainer.engine.openvino_engine import OpenVinoEngine
 from trainer.engine.torch_engine import TorchEngine
 from trainer.prompt import read_continuation, render_prompt
@@ -65,10 +68,10 @@ def voices(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Voice]:
     }
 
 
-@pytest.fixture(scope="module", params=["openvino", "torch"])
+@pytest.fixture(scope="module", params=ENGINES)
 def new_engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Engine]:
     cache = tmp_path_factory.mktemp("cache")
-    return (lambda: OpenVinoEngine(cache)) if request.param == "openvino" else (lambda: TorchEngine("cpu"))
+    return lambda: ENGINES[request.param](cache)
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +262,7 @@ def test_a_new_line_ends_a_post(speaker: Speaker, voice: Voice) -> None:
 def test_adapters_share_one_base_and_let_it_go(
     new_engine: Callable[[], Engine], voices: dict[str, Voice], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trainer.engine import openvino_engine, torch_engine
+    from trainer.engine import kernel_engine, openvino_engine, torch_engine
 
     made: list[Any] = []
 
@@ -272,6 +275,7 @@ def test_adapters_share_one_base_and_let_it_go(
         return make
 
     monkeypatch.setattr(openvino_engine, "RunningGraph", counted(openvino_engine.RunningGraph))
+    monkeypatch.setattr(kernel_engine, "KernelModel", counted(kernel_engine.KernelModel))
     monkeypatch.setattr(torch_engine, "_Model", counted(torch_engine._Model))
     engine = new_engine()
     speakers = [engine.load(voices[name]) for name in ["lora", "other"] * 10]
@@ -385,6 +389,8 @@ def test_speaking_on_the_cpu_imports_no_torch(voices: dict[str, Voice], tmp_path
 
 
 def test_the_device_chooses_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(open_engine("cpu", tmp_path), KernelEngine if load_library() else OpenVinoEngine)
+    monkeypatch.setattr(kernel, "load_library", lambda: None)
     assert isinstance(open_engine("cpu", tmp_path), OpenVinoEngine)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(MynahError, match=r"MYNAH_SPEAK__DEVICE=cpu"):

@@ -27,7 +27,7 @@ from tests.discord_fronts import BabblingEngine
 from tests.hubs import Place, bring_posts
 from tests.tiny_voices import full_voice, tiny_base
 from trainer.card import model_card
-from trainer.engine import Line, Sampling
+from trainer.engine import Line, Sampling, open_engine
 from trainer.engine.openvino_engine import OpenVinoEngine
 from trainer.engine.torch_engine import TorchEngine
 from trainer.export import export_voice
@@ -89,7 +89,7 @@ async def pulled(place: Place, repo: str = "ode/keeper", name: str = "") -> Voic
 
 
 def spoken(voice: Voice, cache: Path) -> list[str]:
-    speaker = OpenVinoEngine(cache).load(voice)
+    speaker = open_engine("cpu", cache).load(voice)
     return [said.text for said in speaker.speak(LINES, Sampling(max_tokens=20))]
 
 
@@ -138,7 +138,7 @@ async def test_a_pulled_voice_speaks_on_every_engine(place: Place, exported: Pat
     place.server.folder("ode/keeper", exported)
     voice = await pulled(place)
     sampling = Sampling(max_tokens=20)
-    for engine in (OpenVinoEngine(tmp_path), TorchEngine("cpu")):
+    for engine in (open_engine("cpu", tmp_path), OpenVinoEngine(tmp_path), TorchEngine("cpu")):
         here, there = (engine.load(one).speak(LINES, sampling) for one in (voice, Voice(voice.record, exported)))
         assert here == there
 

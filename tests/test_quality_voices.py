@@ -34,7 +34,7 @@ from data.store import open_store
 from tests.posts import bring, posts, texts
 from tests.tiny_voices import CONTEXT, full_voice, lora_voice, speaking_voice, tiny_base
 from trainer.card import model_card
-from trainer.engine.openvino_engine import OpenVinoEngine
+from trainer.engine import open_engine
 from trainer.learned import Learned
 from trainer.measure import Request, held_out_nats
 from trainer.quality import QUALITY, quality_rows
@@ -177,7 +177,7 @@ class TestDrawing:
         settings = Settings(home=tmp_path, _env_file=None)
 
         async def drawn(seed: int) -> Drawn:
-            async with VoiceShelf(OpenVinoEngine(tmp_path / "cache"), 2**30) as shelf:
+            async with VoiceShelf(open_engine("cpu", tmp_path / "cache"), 2**30) as shelf:
                 return await draw(voice, people_of(voice), shelf, settings, candidates=30, seed=seed)
 
         found = await drawn(7)

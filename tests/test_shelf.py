@@ -11,8 +11,7 @@ import pytest
 from bot.shelf import LARGEST_BATCH, VoiceShelf
 from data.errors import NotFoundError
 from tests.tiny_voices import full_voice
-from trainer.engine import Continuation, Line, Sampling
-from trainer.engine.openvino_engine import OpenVinoEngine
+from trainer.engine import Continuation, Line, Sampling, open_engine
 from trainer.voice import Voice
 
 
@@ -145,25 +144,6 @@ async def test_other_sampling_is_another_batch_and_batches_are_bounded(voices: l
     assert engine.spoken == [("a", 1), ("a", LARGEST_BATCH), ("a", 1), ("a", 1)]
 
 
-async def test_where_more_waits_than_a_batch_holds_each_gets_a_share_and_never_less_than_its_least(
-    voices: list[Voice],
-) -> None:
-    engine = CountingEngine()
-    engine.gate.clear()
-    lines = [Line(f"{number}", number) for number in range(10)]
-    async with VoiceShelf(engine, 1000) as shelf:
-        tasks = [asyncio.create_task(shelf.speak(voices[0], lines, Sampling(), 3))]  # nobody waits yet
-        await asyncio.sleep(0.05)
-        tasks += [asyncio.create_task(shelf.speak(voices[0], lines, Sampling(), 3)) for _ in range(20)]
-        tasks.append(asyncio.create_task(shelf.speak(voices[0], lines, Sampling())))  # content with nothing less
-        await asyncio.sleep(0.05)
-        engine.gate.set()
-        answers = await asyncio.gather(*tasks)
-    assert [len(answer) for answer in answers] == [10, *[3] * 20, 10]
-    assert [c.text for c in answers[1]] == [f"a {number} {number}" for number in range(3)]
-    assert engine.spoken == [("a", 10), ("a", 60), ("a", 10)]
-
-
 async def test_whoever_asks_again_is_heard_first(voices: list[Voice]) -> None:
     engine = CountingEngine()
     engine.gate.clear()
@@ -187,7 +167,7 @@ async def test_an_error_reaches_those_who_asked_and_nobody_else(voices: list[Voi
 
 async def test_the_event_loop_stays_free_while_a_real_voice_speaks(voices: list[Voice], tmp_path: Path) -> None:
     longest = 0.0
-    async with VoiceShelf(OpenVinoEngine(tmp_path / "cache"), 2**30) as shelf:
+    async with VoiceShelf(open_engine("cpu", tmp_path / "cache"), 2**30) as shelf:
         speaking = asyncio.create_task(
             shelf.speak(voices[0], [Line("The lamp", seed) for seed in range(20)], Sampling(max_tokens=40))
         )

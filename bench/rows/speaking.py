@@ -40,23 +40,22 @@ def _measure(load: Callable[[], Speak], terms: Terms) -> Measurement:
 def prepare_ours(terms: Terms) -> Measurement:
     """The voice, and the compiled graph of its base, which is there from the second start of a bot on."""
     from bench.voices import adapter_voice
-    from trainer.engine.openvino_engine import OpenVinoEngine
+    from trainer.engine import open_engine
     from trainer.voice import Voice
 
     folder = terms.scratch / "voice"
     base = shape.base_folder(terms)
     voice = Voice.from_folder(folder) if folder.exists() else adapter_voice(base, folder)
-    OpenVinoEngine(terms.scratch / "cache").load(voice)
+    open_engine("cpu", terms.scratch / "cache").load(voice)
     return Measurement()
 
 
 def ours(terms: Terms) -> Measurement:
-    from trainer.engine import Line, Sampling
-    from trainer.engine.openvino_engine import OpenVinoEngine
+    from trainer.engine import Line, Sampling, open_engine
     from trainer.voice import Voice
 
     def load() -> Speak:
-        speaker = OpenVinoEngine(terms.scratch / "cache").load(Voice.from_folder(terms.scratch / "voice"))
+        speaker = open_engine("cpu", terms.scratch / "cache").load(Voice.from_folder(terms.scratch / "voice"))
         seeds = iter(range(10_000))
 
         def speak(count: int, tokens: int, exactly: bool) -> list[str]:

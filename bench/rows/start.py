@@ -27,11 +27,11 @@ QUESTION = "What about the fog?"
 def prepare_ours(terms: Terms) -> Measurement:
     """The compiled graph, pages of the weights in memory, bytecode: the bot was installed and started before."""
     from bench.voices import adapter_voice
-    from trainer.engine.openvino_engine import OpenVinoEngine
+    from trainer.engine import open_engine
 
     with tempfile.TemporaryDirectory(dir=terms.scratch) as folder:
         voice = adapter_voice(shape.base_folder(terms), Path(folder, "voice"))
-        OpenVinoEngine(terms.scratch / "cache").load(voice)
+        open_engine("cpu", terms.scratch / "cache").load(voice)
     # Where whoever measures forbids Python to write any, each start compiled 170 files: 0.2 to 0.3 seconds of CPU.
     for layer in ("bot", "trainer", "data"):
         compileall.compile_dir(ROOT / layer, quiet=1)

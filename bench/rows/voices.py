@@ -38,7 +38,7 @@ def prepare(terms: Terms) -> Measurement:
     from bench.rows.start import prepare_ours
     from bench.voices import builtin_voice
     from trainer.bases import BUILTIN_FOLDER
-    from trainer.engine.openvino_engine import OpenVinoEngine
+    from trainer.engine import open_engine
 
     prepare_ours(terms)
     tensors = load_file(BUILTIN_FOLDER / "model.safetensors")
@@ -47,7 +47,7 @@ def prepare(terms: Terms) -> Measurement:
         if not weights.exists():
             save_file(tensors, weights, {"number": str(number)})
             with tempfile.TemporaryDirectory(dir=terms.scratch) as folder:
-                OpenVinoEngine(terms.scratch / "cache").load(builtin_voice(Path(folder, "voice"), (), weights))
+                open_engine("cpu", terms.scratch / "cache").load(builtin_voice(Path(folder, "voice"), (), weights))
     return Measurement()
 
 

@@ -16,6 +16,11 @@ from data.settings import Settings
 from data.store import open_store
 from trainer.bases import BUILTIN, resolve_base
 
+SPEAKS_THROUGH = {
+    "KernelEngine": "the kernel, as this processor has AVX-512 VNNI",
+    "OpenVinoEngine": "OpenVINO; a C compiler at installation and AVX-512 VNNI would make it twice as fast",
+    "TorchEngine": "torch, on CUDA",
+}
 NEEDED_DISK = 2_000_000_000  # bytes: a 124M base, its compiled copy and a few voices
 NEEDED_MEMORY = 2_000_000_000  # bytes: LoRA tuning of a 124M base (shared measurements: 2.0 GB)
 
@@ -117,7 +122,7 @@ async def examine_speaking(settings: Settings) -> Finding:
         engine = open_engine(settings.speak.device, settings.cache)
     except Exception as error:  # a broken native library fails in its own ways
         return Finding("speaking", "fail", str(error), "Install again with `make install`, or see the README.")
-    return Finding("speaking", "ok", type(engine).__name__)
+    return Finding("speaking", "ok", SPEAKS_THROUGH[type(engine).__name__])
 
 
 async def examine_trainer(settings: Settings) -> Finding:

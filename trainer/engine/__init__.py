@@ -1,6 +1,7 @@
 """The seam behind which voices speak: `Engine.load` and `Speaker.speak`. Text in, text out; it knows no chat.
 
-Two implementations stand behind it: OpenVINO on the CPU (no torch in the process) and torch on CUDA.
+Three implementations stand behind it. On the CPU, without torch in the process: our own kernel where it was
+compiled and the processor has what it needs, else OpenVINO. On CUDA: torch.
 """
 
 import sys
@@ -69,6 +70,12 @@ def open_engine(device: str, cache: Path) -> Engine:
         from trainer.engine.torch_engine import TorchEngine
 
         return TorchEngine(device="cuda")
+    from trainer.engine.kernel import load_library
+
+    if library := load_library():
+        from trainer.engine.kernel_engine import KernelEngine
+
+        return KernelEngine(library, cache)
     from trainer.engine.openvino_engine import OpenVinoEngine
 
     return OpenVinoEngine(cache)

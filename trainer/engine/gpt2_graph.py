@@ -11,26 +11,16 @@ the last token.
 """
 
 import numpy
-from numpy.typing import NDArray
 from openvino import Model, Node, PartialShape, Type
 from openvino import opset15 as ops
 from openvino.op import Parameter
 from openvino.op.util import Variable, VariableInfo
 
-from data.errors import InputError
-from trainer.engine.weights import Floats, Gpt2Shape, TensorFile
+from trainer.engine.weights import ACTIVATIONS, Gpt2Shape, TensorFile, quantise
 
 VERSION = 2  # part of the key of what is cached: raise it with every change to the graph
 
-_GELU = {"gelu_new": "tanh", "gelu_pytorch_tanh": "tanh", "gelu": "erf"}
 _MASKED = -65504.0  # finite, so that a padding token, which may look at nothing, doesn't become NaN
-
-
-def quantise(matrix: Floats) -> tuple[NDArray[numpy.int8], Floats]:
-    """`matrix` [outputs, inputs] as int8 and one scale per output [outputs, 1]; symmetric, rounded to nearest."""
-    scale = numpy.abs(matrix).max(axis=1, keepdims=True) / numpy.float32(127)
-    scale[scale == 0] = 1
-    return numpy.rint(matrix / scale).astype(numpy.int8), scale
 
 
 def build_graph(shape: Gpt2Shape, weights: TensorFile, adapters: bool) -> Model:
@@ -40,8 +30,6 @@ def build_graph(shape: Gpt2Shape, weights: TensorFile, adapters: bool) -> Model:
 
 class _Builder:
     def __init__(self, shape: Gpt2Shape, weights: TensorFile, adapters: bool) -> None:
-        if shape.activation not in _GELU:
-            raise InputError(f"A GPT-2 with the activation {shape.activation} can't speak; choose another base.")
         self.shape = shape
         self.weights = weights
         self.adapters = adapters
@@ -81,7 +69,9 @@ class _Builder:
     def block(self, hidden: Node, name: str) -> Node:
         hidden = ops.add(hidden, self.attention(self.normalised(hidden, f"{name}.ln_1"), name))
         inner = self.linear(self.normalised(hidden, f"{name}.ln_2"), f"{name}.mlp.c_fc")
-        return ops.add(hidden, self.linear(ops.gelu(inner, _GELU[self.shape.activation]), f"{name}.mlp.c_proj"))
+        return ops.add(
+            hidden, self.linear(ops.gelu(inner, ACTIVATIONS[self.shape.activation]), f"{name}.mlp.c_proj")
+        )
 
     def attention(self, hidden: Node, name: str) -> Node:
         heads, width = self.shape.heads, self.shape.width

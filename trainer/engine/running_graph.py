@@ -1,4 +1,4 @@
-"""The loop over tokens on a compiled graph: read the prompts, then draw one token per row until all ended."""
+"""A compiled graph at work: it reads prompts, goes on from them token by token, and lets go of what that took."""
 
 import mmap
 from collections.abc import Collection, Mapping, Sequence
@@ -9,9 +9,8 @@ import openvino
 from numpy.typing import NDArray
 
 from trainer.engine import Sampling
-from trainer.engine.sampling import draw, generator
+from trainer.engine.generation import Prompt, generate
 
-Prompt = tuple[int, ...]
 Integers = NDArray[numpy.int64]
 AdapterInputs = Mapping[str, openvino.Tensor]
 
@@ -49,7 +48,7 @@ class RunningGraph:
         with self._lock:
             self._wear(adapter)
             try:
-                return self._generate(prompts, seeds, tokens, endings, sampling)
+                return generate(self, prompts, seeds, tokens, endings, sampling)
             finally:
                 self._let_go()
 
@@ -73,41 +72,13 @@ class RunningGraph:
         self._graph.release_memory()
         self._weights.madvise(mmap.MADV_DONTNEED)
 
-    def _generate(
-        self,
-        prompts: Sequence[Prompt],
-        seeds: Sequence[int],
-        tokens: int,
-        endings: Sequence[int],
-        sampling: Sampling,
-    ) -> list[list[int]]:
-        drawn: list[list[int]] = [[] for _ in prompts]
-        chances = [generator(seed) for seed in seeds]
-        distinct = list(dict.fromkeys(prompts))  # candidates share their opening: it is read once
-        sources = [distinct.index(prompt) for prompt in prompts]  # each row's place in the batch before
-        rows = list(range(len(prompts)))  # those that have not ended
-        logits = self._read(distinct)
-        ends = frozenset(endings)
-        for length in range(tokens):
-            if length < sampling.min_tokens:
-                logits[:, endings] = -numpy.inf
-            for row, source in zip(rows, sources, strict=True):
-                drawn[row].append(draw(logits[source], sampling, chances[row]))
-            going_on = [place for place, row in enumerate(rows) if drawn[row][-1] not in ends]
-            if not going_on or length == tokens - 1:
-                break
-            rows = [rows[place] for place in going_on]
-            logits = self._go_on([drawn[row][-1] for row in rows], [sources[place] for place in going_on])
-            sources = list(range(len(rows)))
-        return drawn
-
     def _wear(self, adapter: AdapterInputs) -> None:
         if adapter is not self._adapter:
             for name, tensor in adapter.items():
                 self._request.set_tensor(name, tensor)
             self._adapter = adapter
 
-    def _read(self, prompts: Sequence[Prompt]) -> NDArray[numpy.float32]:
+    def read(self, prompts: Sequence[Prompt]) -> NDArray[numpy.float32]:
         """Forget everything and read the prompts, padded on the left. Returns logits [prompts, vocabulary]."""
         self._request.reset_state()
         longest = max(map(len, prompts))
@@ -119,7 +90,7 @@ class RunningGraph:
         positions = numpy.maximum(self._mask.cumsum(axis=1) - 1, 0)
         return self._infer(ids, positions, range(len(prompts)))
 
-    def _go_on(self, tokens: Sequence[int], sources: Sequence[int]) -> NDArray[numpy.float32]:
+    def go_on(self, tokens: Sequence[int], sources: Sequence[int]) -> NDArray[numpy.float32]:
         """One more token for each row, going on from rows `sources` of the step before. Returns as `_read`."""
         grown = numpy.ones((len(sources), 1), numpy.int64)
         self._mask = numpy.hstack([self._mask[sources], grown])

@@ -1,0 +1,332 @@
+/* GPT-2 on processors with AVX-512 VNNI: any number of tokens, of any number of rows, in one pass.
+ *
+ * What a token costs on a small machine is reading every weight from memory once. So the weights are one byte each, lie
+ * in the order of their use, and are read once for all tokens of a pass, by all threads together.
+ */
+
+#include "matrix.h"
+#include "team.h"
+#include "vector.h"
+
+typedef struct { const float *down, *up; int64_t rank; } Adapter; /* [rank, inputs], [rank, outputs]; rank 0: none */
+
+/* The matrices of a layer, in the order of their use: to queries, keys and values; from what was attended to; into
+ * and out of the wide part. */
+enum { ATTENTION, MIXED, INNER, OUTER, MATRICES };
+
+typedef struct { Norm norms[2]; Matrix matrices[MATRICES]; } Layer;
+
+typedef struct {
+    int64_t layers, heads, width, inner, exact_gelu;
+    float epsilon;
+    const Layer *layer;
+    const float *places; /* [context, width] */
+    Matrix embedding, head;
+    Norm last;
+} Model;
+
+/* `count` tokens: what they are, where each stands in its row, and which row of the cache that is. A row's earlier
+ * tokens are in the cache or earlier in the batch. Logits [wanted, vocabulary] are made of those at `wanted`.
+ * The cache is [rows, layers, 2, capacity, width]: keys, then values. */
+typedef struct {
+    const int64_t *tokens, *positions, *rows, *wanted;
+    int64_t count, wanted_count, capacity;
+    float *cache, *logits;
+} Batch;
+
+typedef enum { STORE, ADD, GELU } Ending;
+
+/* A batch on its way through the model. */
+typedef struct {
+    const Model *model;
+    const Adapter *adapters; /* [layers, MATRICES], or NULL */
+    const Batch *batch;
+    Team *team;
+    float *hidden, *wide, *lowered; /* [count, width], [count, 3 * width or inner], [count, rank] */
+    float *scratch;                 /* [threads, width or capacity] */
+    Quantised quantised;
+    int64_t layer;
+
+    /* What is being multiplied, and where to. */
+    const Matrix *matrix;
+    const Adapter *adapter;
+    int64_t tokens;
+    float *out;
+    Ending ending;
+} Pass;
+
+static int64_t most(int64_t one, int64_t other) { return one > other ? one : other; }
+
+/* Blocks of outputs of the matrix at hand, for all tokens that were quantised: block by block, so that each weight
+ * comes from memory once. */
+static void multiply_blocks(void *task, int64_t thread, int64_t first, int64_t end)
+{
+    Pass *pass = task;
+    (void)thread;
+    const Matrix *matrix = pass->matrix;
+    const Adapter *adapter = pass->adapter;
+    for (int64_t block = first; block < end; block++) {
+        int64_t column = block * COLUMNS;
+        int64_t columns = matrix->outputs - column < COLUMNS ? matrix->outputs - column : COLUMNS;
+        for (int64_t token = 0; token < pass->tokens;) {
+            int64_t left = pass->tokens - token;
+            int rows = (int)(left <= ROWS ? left : left < 2 * ROWS ? (left + 1) / 2 : ROWS);
+            float results[ROWS * COLUMNS];
+            multiply_block(matrix, block, &pass->quantised, token, rows, results);
+            for (int row = 0; row < rows; row++, token++) {
+                float *result = results + row * COLUMNS, *place = pass->out + token * matrix->outputs + column;
+                for (int64_t low = 0; adapter && low < adapter->rank; low++) {
+                    float much = pass->lowered[token * adapter->rank + low];
+                    const float *up = adapter->up + low * matrix->outputs + column;
+                    for (int64_t i = 0; i < columns; i++)
+                        result[i] += much * up[i];
+                }
+                if (pass->ending == GELU)
+                    gelu(result, columns, pass->model->exact_gelu);
+                for (int64_t i = 0; i < columns; i++)
+                    place[i] = pass->ending == ADD ? place[i] + result[i] : result[i];
+            }
+        }
+    }
+}
+
+/* `out` [tokens, outputs] is overwritten, added to, or written with GELU. */
+static void multiply(
+    Pass *pass, const Matrix *matrix, const Adapter *adapter, int64_t tokens, Ending ending, float *out)
+{
+    pass->matrix = matrix;
+    pass->adapter = adapter;
+    pass->tokens = tokens;
+    pass->ending = ending;
+    pass->out = out;
+    share(pass->team, multiply_blocks, blocks_of(matrix));
+}
+
+/* Ready a token for a matrix: quantise it, and lower it to the adapter's rank. */
+static void prepare(Pass *pass, const float *in, int64_t inputs, const Adapter *adapter, int64_t token)
+{
+    quantise(in, inputs, token, &pass->quantised);
+    for (int64_t low = 0; adapter && low < adapter->rank; low++) {
+        const float *down = adapter->down + low * inputs;
+        float sum = 0;
+        for (int64_t i = 0; i < inputs; i++)
+            sum += in[i] * down[i];
+        pass->lowered[token * adapter->rank + low] = sum;
+    }
+}
+
+static void attend(Pass *pass, int64_t token, int64_t head, float *scores)
+{
+    const Model *model = pass->model;
+    const Batch *batch = pass->batch;
+    int64_t width = model->width, size = width / model->heads, reach = batch->positions[token] + 1;
+    const float *keys =
+        batch->cache + (batch->rows[token] * model->layers + pass->layer) * 2 * batch->capacity * width + head * size;
+    const float *values = keys + batch->capacity * width;
+    float *query = pass->wide + token * 3 * width + head * size;
+    float factor = 1.0f / sqrtf((float)size), highest = -INFINITY, sum = 0;
+    for (int64_t place = 0; place < reach; place++) {
+        float product = 0;
+        for (int64_t i = 0; i < size; i++)
+            product += query[i] * keys[place * width + i];
+        scores[place] = product * factor;
+        highest = highest > scores[place] ? highest : scores[place];
+    }
+    for (int64_t place = 0; place < reach; place++) {
+        scores[place] = exponential(scores[place] - highest);
+        sum += scores[place];
+    }
+    memset(query, 0, (size_t)size * sizeof(float)); /* the query has done its work: the answer takes its place */
+    for (int64_t place = 0; place < reach; place++) {
+        float share = scores[place] / sum;
+        for (int64_t i = 0; i < size; i++)
+            query[i] += share * values[place * width + i];
+    }
+}
+
+static void remember(const Pass *pass, int64_t token)
+{
+    const Batch *batch = pass->batch;
+    int64_t width = pass->model->width;
+    float *keys = batch->cache + (batch->rows[token] * pass->model->layers + pass->layer) * 2 * batch->capacity * width;
+    const float *key = pass->wide + token * 3 * width + width;
+    memcpy(keys + batch->positions[token] * width, key, (size_t)width * sizeof(float));
+    memcpy(keys + (batch->capacity + batch->positions[token]) * width, key + width, (size_t)width * sizeof(float));
+}
+
+static void embed(const Pass *pass, int64_t token)
+{
+    const Model *model = pass->model;
+    const Matrix *table = &model->embedding;
+    int64_t number = pass->batch->tokens[token], block = number / COLUMNS, column = number % COLUMNS;
+    const uint8_t *weights = table->weights + block * groups_of(table->inputs) * GROUP * COLUMNS + column * 4;
+    const float *place = model->places + pass->batch->positions[token] * model->width;
+    for (int64_t i = 0; i < model->width; i++) {
+        float weight = (float)weights[i / 4 * COLUMNS * 4 + i % 4] - 128.0f;
+        pass->hidden[token * model->width + i] = weight * table->scales[number] + place[i];
+    }
+}
+
+static int64_t scratch_size(const Pass *pass) { return most(pass->model->width, pass->batch->capacity); }
+
+static float *scratch_of(const Pass *pass, int64_t thread) { return pass->scratch + thread * scratch_size(pass); }
+
+static const Adapter *adapter_of(const Pass *pass, int matrix)
+{
+    return pass->adapters ? pass->adapters + pass->layer * MATRICES + matrix : NULL;
+}
+
+/* The works, each for tokens `first` to `end`, or for tokens and heads. */
+
+static void embed_tokens(void *task, int64_t thread, int64_t first, int64_t end)
+{
+    Pass *pass = task;
+    (void)thread;
+    for (int64_t token = first; token < end; token++)
+        embed(pass, token);
+}
+
+static void prepare_attention(void *task, int64_t thread, int64_t first, int64_t end)
+{
+    Pass *pass = task;
+    const Model *model = pass->model;
+    for (int64_t token = first; token < end; token++) {
+        const Norm *norm = &model->layer[pass->layer].norms[0];
+        normalise(pass->hidden + token * model->width, norm, model->epsilon, model->width, scratch_of(pass, thread));
+        prepare(pass, scratch_of(pass, thread), model->width, adapter_of(pass, ATTENTION), token);
+    }
+}
+
+static void remember_tokens(void *task, int64_t thread, int64_t first, int64_t end)
+{
+    Pass *pass = task;
+    (void)thread;
+    for (int64_t token = first; token < end; token++)
+        remember(pass, token);
+}
+
+static void attend_heads(void *task, int64_t thread, int64_t first, int64_t end)
+{
+    Pass *pass = task;
+    int64_t heads = pass->model->heads;
+    for (int64_t i = first; i < end; i++)
+        attend(pass, i / heads, i % heads, scratch_of(pass, thread));
+}
+
+static void prepare_mixed(void *task, int64_t thread, int64_t first, int64_t end)
+{
+    Pass *pass = task;
+    (void)thread;
+    int64_t width = pass->model->width;
+    for (int64_t token = first; token < end; token++)
+        prepare(pass, pass->wide + token * 3 * width, width, adapter_of(pass, MIXED), token);
+}
+
+static void prepare_inner(void *task, int64_t thread, int64_t first, int64_t end)
+{
+    Pass *pass = task;
+    const Model *model = pass->model;
+    for (int64_t token = first; token < end; token++) {
+        const Norm *norm = &model->layer[pass->layer].norms[1];
+        normalise(pass->hidden + token * model->width, norm, model->epsilon, model->width, scratch_of(pass, thread));
+        prepare(pass, scratch_of(pass, thread), model->width, adapter_of(pass, INNER), token);
+    }
+}
+
+static void prepare_outer(void *task, int64_t thread, int64_t first, int64_t end)
+{
+    Pass *pass = task;
+    (void)thread;
+    int64_t inner = pass->model->inner;
+    for (int64_t token = first; token < end; token++)
+        prepare(pass, pass->wide + token * inner, inner, adapter_of(pass, OUTER), token);
+}
+
+static void prepare_logits(void *task, int64_t thread, int64_t first, int64_t end)
+{
+    Pass *pass = task;
+    const Model *model = pass->model;
+    for (int64_t i = first; i < end; i++) {
+        const float *hidden = pass->hidden + pass->batch->wanted[i] * model->width;
+        normalise(hidden, &model->last, model->epsilon, model->width, scratch_of(pass, thread));
+        prepare(pass, scratch_of(pass, thread), model->width, NULL, i);
+    }
+}
+
+static void lead(Pass *pass)
+{
+    const Model *model = pass->model;
+    int64_t count = pass->batch->count, wanted = pass->batch->wanted_count;
+    share(pass->team, embed_tokens, count);
+    for (pass->layer = 0; pass->layer < model->layers; pass->layer++) {
+        const Matrix *matrices = model->layer[pass->layer].matrices;
+        share(pass->team, prepare_attention, count);
+        multiply(pass, &matrices[ATTENTION], adapter_of(pass, ATTENTION), count, STORE, pass->wide);
+        share(pass->team, remember_tokens, count);
+        share(pass->team, attend_heads, count * model->heads);
+        share(pass->team, prepare_mixed, count);
+        multiply(pass, &matrices[MIXED], adapter_of(pass, MIXED), count, ADD, pass->hidden);
+        share(pass->team, prepare_inner, count);
+        multiply(pass, &matrices[INNER], adapter_of(pass, INNER), count, GELU, pass->wide);
+        share(pass->team, prepare_outer, count);
+        multiply(pass, &matrices[OUTER], adapter_of(pass, OUTER), count, ADD, pass->hidden);
+    }
+    share(pass->team, prepare_logits, wanted);
+    multiply(pass, &model->head, NULL, wanted, STORE, pass->batch->logits);
+}
+
+static void clear(void *task)
+{
+    Pass *pass = task;
+    free(pass->hidden);
+    free(pass->wide);
+    free(pass->lowered);
+    free(pass->scratch);
+    free(pass->quantised.values);
+    free(pass->quantised.scales);
+    free(pass->quantised.corrections);
+    free(pass);
+}
+
+/* Whether this processor has the instructions used here. */
+int mynah_supported(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vnni");
+}
+
+/* Run `batch` through `model`: its keys and values into the cache, its logits to where they are wanted. `adapters`
+ * [layers, MATRICES] may be NULL. Returns 0, or -1 where there is no memory. */
+int mynah_run(const Model *model, const Adapter *adapters, const Batch *batch, int64_t threads)
+{
+    Pass *pass = calloc(1, sizeof(Pass));
+    if (!pass)
+        return -1;
+    int64_t rank = 0;
+    for (int64_t i = 0; adapters && i < model->layers * MATRICES; i++)
+        rank = most(rank, adapters[i].rank);
+    size_t count = (size_t)batch->count, groups = (size_t)groups_of(most(model->width, model->inner));
+    pass->model = model;
+    pass->adapters = adapters;
+    pass->batch = batch;
+    pass->hidden = malloc(count * (size_t)model->width * sizeof(float));
+    pass->wide = malloc(count * (size_t)most(3 * model->width, model->inner) * sizeof(float));
+    pass->lowered = malloc(count * (size_t)(rank + 1) * sizeof(float));
+    pass->scratch = malloc(MOST_THREADS * (size_t)scratch_size(pass) * sizeof(float));
+    pass->quantised.values = malloc(count * groups * GROUP);
+    pass->quantised.scales = malloc(count * groups * sizeof(float));
+    pass->quantised.corrections = malloc(count * groups * sizeof(int32_t));
+    const Quantised *quantised = &pass->quantised;
+    bool possible = pass->hidden && pass->wide && pass->lowered && pass->scratch && quantised->values &&
+                    quantised->scales && quantised->corrections;
+    if (possible)
+        pass->team = gather(pass, clear, threads);
+    if (!pass->team) {
+        clear(pass);
+        return -1;
+    }
+    lead(pass);
+    dismiss(pass->team);
+    return 0;
+}
