@@ -49,7 +49,7 @@ LINK = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 MENTION = re.compile(
-    rf"(?<![a-z0-9_@])@[a-z0-9_]+(?:@[a-z0-9-]+)?(?:(?:[a-z0-9-]*\.)+(?:{_TOP_LEVEL})(?![a-z0-9_]))?",
+    rf"@(?<![a-z0-9_@]@)[a-z0-9_]+(?:@[a-z0-9-]+)?(?:(?:[a-z0-9-]*\.)+(?:{_TOP_LEVEL})(?![a-z0-9_]))?",
     re.IGNORECASE,
 )
 
@@ -66,8 +66,9 @@ _AMPERSAND = re.compile(r"&(?:amp;|#0{0,5}38;|#x0{0,4}26;)+", re.IGNORECASE)
 _REFERENCE_LINK = re.compile(r"[ \n]https?:\S+|https?:\S+[ \n]?")
 # "RT @x", "MT @x", "via @x" anywhere, and the old clients' quotation: "@x: their words" my words.
 _MANUAL_RETWEET = re.compile(r"(?<!\w)(?:[RM]T|rt|mt|[Vv]ia)\s?:?\s?@\w|[\"\u201c]@\w+:")
+_MAY_BE_RETWEET = re.compile(r"@(?<=[\sTta:\"\u201c]@)\w")  # what each of the above has
 _E_MAIL = re.compile(r"(?<![\w.+@-])\w[\w.+-]*@\w[\w-]*(?:\.[\w-]+)+")
-_MAY_HOLD_E_MAIL = re.compile(r"@(?<=[\w.+-]@)\w")  # what each of the above has; an "@" is found at a glance
+_MAY_HOLD_E_MAIL = re.compile(r"@(?<=[\w.+-]@)\w")  # an "@" that comes first in a pattern is found at a glance
 _PHONE = re.compile(
     r"(?<![\w.+-])(?:"
     r"(?:\+?1[\s.-]?)?(?:\(\d{3}\)\s?|\d{3}[\s.-])\d{3}[\s.-]\d{4}"  # 515-555-0123, (515) 555 0123
@@ -79,7 +80,9 @@ _PHONE = re.compile(
 # A word that may hold a link: it has a colon, a point before something, or was cut. With the space after it, as
 # only at the end of a post a link was cut. LINK on these words alone took 6 us a post, on all of it 40.
 _WORD_WITH_LINK = re.compile(r"(?<!\S)[^\s:.…]*+(?:[:…]|\.\S)\S* ?")
-_MAY_HOLD_LINK = re.compile(r"[:…]|\.\S")
+_POINT_WITHIN = re.compile(r"\.\S")
+# Nearly all of X's links are words like this, of which LINK leaves nothing.
+_PLAIN_LINK = re.compile(r"h(?<!\Sh)ttps?:\S*")
 _MAY_HOLD_PHONE = re.compile(r"\d(?:\D{0,2}\d){7}")  # eight digits and little between, as all of the above have
 _LEADING_MENTIONS = re.compile(rf"\A(?:{MENTION.pattern}(?:[:,]*\s+|[:,]*$))+", re.IGNORECASE)
 _MENTIONS_IN_A_ROW = re.compile(rf"{NEUTRAL_MENTION}(?:[\s,]+{NEUTRAL_MENTION})+(?![A-Za-z0-9_])")
@@ -150,28 +153,39 @@ def _clean_default(raw: str) -> tuple[str, str]:
     """The text and its fate: kept, retweet, cut, private or short."""
     before, (text, fate) = raw, _one_pass(raw)
     # What one rule takes away may uncover work for another, so go on until nothing changes.
-    while fate == "kept" and text != before:
+    while fate == "kept" and text != before and not _lost_its_end(before, text):
         before, (text, fate) = text, _one_pass(text)
     return text, fate
 
 
+def _lost_its_end(before: str, text: str) -> bool:
+    """Whether only last words were taken, as most links are: that uncovers no more than a cut or a retweet."""
+    may_uncover = "@" in text or text.endswith("…")
+    return not may_uncover and before.startswith(text) and before[len(text) : len(text) + 1].isspace()
+
+
 def _one_pass(text: str) -> tuple[str, str]:
-    if _PLAIN.fullmatch(text):
+    # Found at a glance, as most posts of X's archives have one of these: a mention, a hashtag or a link.
+    if not ("@" in text or "#" in text or ":" in text) and _PLAIN.fullmatch(text):
         return text, _short_or_kept(text)
     if "&" in text:
         text = _unescape(text)
     if not (text.isascii() and text.isprintable()):
         text = HIDDEN.sub("", text)
-    text = " ".join(text.split())
+    if "  " in text or not text.isprintable() or text != text.strip():
+        text = " ".join(text.split())
     named = "@" in text
-    if named and _MANUAL_RETWEET.search(text):
+    if named and _MAY_BE_RETWEET.search(text) and _MANUAL_RETWEET.search(text):
         return "", "retweet"
     if (_MAY_HOLD_E_MAIL.search(text) and _E_MAIL.search(text)) or (
         _MAY_HOLD_PHONE.search(text) and _PHONE.search(text)
     ):
         return "", "private"
-    if _MAY_HOLD_LINK.search(text):
-        text = " ".join(_WORD_WITH_LINK.sub(lambda word: LINK.sub(" ", word[0]), text).split())
+    bare = _PLAIN_LINK.sub("", text) if "http" in text else text
+    if ":" in bare or "…" in bare or _POINT_WITHIN.search(bare):
+        bare = _WORD_WITH_LINK.sub(lambda word: LINK.sub(" ", word[0]), bare)
+    if bare != text:
+        text = " ".join(bare.split())
     if text.endswith("…") and len(text) >= CUT_CHARACTERS:
         return "", "cut"
     if named:
@@ -179,7 +193,7 @@ def _one_pass(text: str) -> tuple[str, str]:
         text = _MENTIONS_IN_A_ROW.sub(NEUTRAL_MENTION, MENTION.sub(NEUTRAL_MENTION, text))
     own = text
     if "@" in text or "#" in text:
-        own = " ".join(word for word in text.split() if "@" not in word and "#" not in word)
+        own = " ".join([word for word in text.split() if "@" not in word and "#" not in word])
     return text, _short_or_kept(own)
 
 

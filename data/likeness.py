@@ -48,8 +48,21 @@ _INVERSE: Final = pow(_FACTOR, -1, 2**64)
 def normalise(text: str) -> str:
     """`"Don't  PANIC!"` -> `"dont panic"`: letters and digits, case-folded, NFKC, single spaces."""
     if text.isascii():  # the long way takes 19 us, this one 1
-        plain = _APOSTROPHE.sub("", text) if "'" in text else text
-        return " ".join(plain.encode().translate(_ASCII_LETTERS).decode().split())
+        return _normalise_ascii(text)
+    # Mostly it is an emoji or a dash among plain words, and white space parts what may act on each other.
+    words = [word if word.isascii() else _normalise_any(word) for word in text.split()]
+    plain = " ".join(words)
+    if plain.isascii():
+        return _normalise_ascii(plain)
+    return " ".join(filter(None, [_normalise_ascii(word) if word.isascii() else word for word in words]))
+
+
+def _normalise_ascii(text: str) -> str:
+    plain = _APOSTROPHE.sub("", text) if "'" in text else text
+    return " ".join(plain.encode().translate(_ASCII_LETTERS).decode().split())
+
+
+def _normalise_any(text: str) -> str:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return " ".join(_WORD_OR_RUN.findall(_APOSTROPHE.sub("", folded)))
 
@@ -87,11 +100,11 @@ def runs_of(texts: Sequence[Sequence[str]], words: int) -> Runs:
     units = list(chain.from_iterable(texts))
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     if max(units, default="") < "\u0e00":  # no script without spaces: at a glance
-        weights = np.full(len(units), 2)
+        ends = np.arange(words, words + len(units))
     else:
         weights = np.fromiter((2 if unit < "\u0e00" else _weight(unit) for unit in units), np.int64, len(units))
-    until = np.concatenate([[0], np.cumsum(weights)])  # what all units before one weigh
-    ends = np.searchsorted(until, until[:-1] + 2 * words)
+        until = np.concatenate([[0], np.cumsum(weights)])  # what all units before one weigh
+        ends = np.searchsorted(until, until[:-1] + 2 * words)
     owners = np.repeat(np.arange(len(texts)), lengths)
     starts = np.flatnonzero(ends <= np.cumsum(lengths)[owners])
     owners, ends = owners[starts], ends[starts]

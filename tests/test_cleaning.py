@@ -237,3 +237,17 @@ def test_what_was_escaped_over_and_over_is_walked_through_a_few_times_only() -> 
     began = time.process_time()
     clean(posts("&" + "amp;" * 200_000), "default")
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("raw", "cleaned"),
+    [
+        ("Ring 515-555-0123https://t.co/abc", None),
+        ("So says my aunt RT https://t.co/abc @ada", None),
+        ("A lamp in the fog htt… https://t.co/abc", "A lamp in the fog"),
+        ("A lamp in the fog https://t.co/abc HTTPS://T.CO/D", "A lamp in the fog"),
+        ("A lamp (https://t.co/abc) in the fog", "A lamp ( in the fog"),
+    ],
+)
+def test_what_links_leave_behind_is_looked_at_again(raw: str, cleaned: str | None) -> None:
+    assert default(raw) == cleaned

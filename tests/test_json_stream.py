@@ -8,7 +8,8 @@ import pytest
 
 from data.errors import InputError
 from data.sources import json_stream
-from data.sources.json_stream import entries
+from data.sources.json_stream import entries, shaped_entries
+from data.sources.x_tweets import ELEMENTS, post_from_tweet
 from tests.archives import tweet
 
 ODD: dict[str, Any] = {
@@ -69,3 +70,32 @@ def test_the_entry_before_the_damage_is_named_rightly() -> None:
     content = json.dumps(listed(300), indent=2).replace('"Tea number 150."', '"Tea \\q"')
     with pytest.raises(InputError, match="after entry 150;"):
         read(content)
+
+
+@pytest.mark.parametrize("shift", range(4))
+def test_a_character_may_lie_across_two_pieces(shift: int) -> None:
+    written = [{"text": "🦜" * 30_000}] * 3
+    content = " " * shift + json.dumps(written, ensure_ascii=False)
+    assert read(content) == written
+    assert read("\n".join(json.dumps(value, ensure_ascii=False) for value in written)) == written
+
+
+def test_what_is_decoded_at_once_is_made_into_the_same_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    odd: list[dict[str, Any]] = [
+        {"entities": None},
+        {"entities": {"urls": [{"expanded_url": "https://x.com/a/status/1"}, {"expanded_url": 5}, {}]}},
+        {"id": 10**19 + 1, "id_str": 1.5, "deleted_at": None, "edit_info": {"edit": 5}},
+        {"full_text": ["no text"], "user": {"screen_name": "ada"}, "unknown": {"nested": [1, 2]}},
+    ]
+    values = [tweet(f"Tea {number} 🦜", number) | odd[number % len(odd)] for number in range(200)]
+    content = json.dumps([{"tweet": value} for value in values[:100]] + values[100:], indent=2).encode()
+
+    def shaped() -> list[object]:
+        elements = shaped_entries(cast(BinaryIO, io.BytesIO(content)), "tweets.js", ELEMENTS)
+        found = [element.tweet or element for element in elements]
+        return [(post_from_tweet(one, "ada"), one.deleted_at, one.edit_info, one.user) for one in found]
+
+    at_once = shaped()
+    monkeypatch.setattr(json_stream._Window, "take_many", lambda window, decoder: iter(()))
+    assert len(at_once) == 200
+    assert shaped() == at_once

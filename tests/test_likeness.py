@@ -23,6 +23,17 @@ def test_only_letters_and_digits_count() -> None:
     assert len(normalise("हिन्दी में").split()) == 2
 
 
+@pytest.mark.parametrize(
+    "word", ["\u2019tis", "e\u0301te\u0301", "\ufb01ne", "STRASSE\u00df", "\u706f\u53f0", "\U0001f600", "\u0301"]
+)
+@pytest.mark.parametrize("apart", [" ", "\u00a0", "\u3000", "\n"])
+def test_a_word_is_the_same_word_among_others(word: str, apart: str) -> None:
+    among = ["It's", word, "fine", word, "42"]
+    alone = " ".join(normalise(text) for text in among)
+    assert normalise(apart.join(among)).split() == alone.split()
+    assert normalise(normalise(word)) == normalise(word)
+
+
 def test_words_are_counted_in_scripts_with_and_without_spaces() -> None:
     assert count_words("don't count — the dash") == 4
     assert count_words("灯台の霧") == 2

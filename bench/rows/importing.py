@@ -1,10 +1,9 @@
-"""Importing an X archive of 200 MB, made on the fly: read, store, clean and count, as `mynah import` does.
+"""Importing an X archive of 200 MB, made up beforehand: read, store, clean and count, as `mynah import` does.
 
 Beside it stands reading alone, and an archive a quarter as large: memory that grows with the file is not bounded.
 """
 
 import asyncio
-import json
 import statistics
 import tempfile
 import time
@@ -12,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.figures import Condition, Reading, Spread
-from bench.posts import drawn_posts
 from bench.workload import Group, Measurement, Results, Side, Terms
 
 WHOLE, QUARTER, READ_ONLY = "whole", "quarter", "reading alone"
@@ -20,32 +18,21 @@ MEGABYTES, QUICK_MEGABYTES = 200, 12
 GROWTH = 0.5  # MB of memory for each further MB of the archive, at most
 
 
+def _size(terms: Terms, share: float) -> int:
+    return int((QUICK_MEGABYTES if terms.quick else MEGABYTES) * share * 1e6)
+
+
 def _archive(terms: Terms, share: float) -> Path:
-    size = int((QUICK_MEGABYTES if terms.quick else MEGABYTES) * share * 1e6)
-    return terms.scratch / f"archive{size}"
-
-
-def _write(folder: Path, size: int) -> None:
-    """An archive whose tweets.js has at least `size` bytes; no two posts say the same."""
-    from tests.archives import tweet, write_x_archive
-
-    posts = drawn_posts(size // 700)  # each element is longer
-    write_x_archive(folder, ())
-    with (folder / "data" / "tweets.js").open("w", encoding="utf-8") as file:
-        file.write("window.YTD.tweets.part0 = [")
-        for number, text in enumerate(posts):
-            element = json.dumps({"tweet": tweet(text, number)}, indent=2)
-            file.write(f"{',' if number else ''}\n{element}")
-            if file.tell() >= size:
-                break
-        file.write("\n]")
+    return terms.scratch / f"x_archive{_size(terms, share)}"
 
 
 def prepare(terms: Terms) -> Measurement:
+    from bench.archive import write_archive
+
     for share in (1.0, 0.25):
         folder = _archive(terms, share)
         if not folder.exists():
-            _write(folder, int(folder.name.removeprefix("archive")))
+            write_archive(folder, _size(terms, share))
     return Measurement()
 
 
@@ -54,16 +41,17 @@ async def _import(archive: Path, scratch: Path) -> dict[str, float]:
     from data.settings import ImportSettings
     from data.store import open_store
 
-    size = (archive / "data" / "tweets.js").stat().st_size / 1e6
+    size = (archive / "data" / "tweets.js").stat().st_size
     with tempfile.TemporaryDirectory(dir=scratch) as home:
         async with open_store(f"sqlite+aiosqlite:///{home}/mynah.db") as store:
             started = time.perf_counter()
             collected = await collect(store, archive, bounds=ImportSettings(), consent="made for the bench")
             seconds = time.perf_counter() - started
     return {
-        "mb_per_s": size / seconds,
+        "mb_per_s": size / 1e6 / seconds,
         "posts_per_s": collected.added.new / seconds,
         "posts": collected.added.new,
+        "bytes_a_post": size / collected.added.new,
         "kept": collected.corpus.counts.kept,
     }
 
@@ -92,10 +80,14 @@ def read(results: Results) -> Mapping[str, Reading]:
     figures = [measurement.figures for measurement in results[WHOLE]]
     memory = statistics.median(measurement.rss_mb for measurement in results[WHOLE])
     conditions: tuple[Condition, ...] = ()
-    beside = {"peak_rss_mb": memory, "posts_per_s": statistics.median(one["posts_per_s"] for one in figures)}
+    beside = {
+        "peak_rss_mb": memory,
+        "posts_per_s": statistics.median(one["posts_per_s"] for one in figures),
+        "bytes_a_post": figures[0]["bytes_a_post"],
+    }
     if QUARTER in results:
         smaller = statistics.median(measurement.rss_mb for measurement in results[QUARTER])
-        size = figures[0]["posts"] / figures[0]["posts_per_s"] * figures[0]["mb_per_s"]
+        size = figures[0]["posts"] * figures[0]["bytes_a_post"] / 1e6
         growth = (memory - smaller) / (0.75 * size)
         conditions = (
             Condition("memory is bounded: MB for a further MB of the archive", growth <= GROWTH, growth),

@@ -10,12 +10,12 @@ from itertools import chain
 
 from data.errors import InputError
 from data.posts import Post, normalise_handle
-from data.sources.json_stream import as_object, assigned_name, entries, small_object
+from data.sources.json_stream import as_object, assigned_name, shaped_entries, small_object
 from data.sources.reading import Reading
 from data.sources.rows import read_rows
 from data.sources.tables import header_of, table_rows
 from data.sources.tree import Tree
-from data.sources.x_tweets import post_from_tweet
+from data.sources.x_tweets import TWEETS, Tweet, post_from_tweet
 
 _MONTH = re.compile(r"(?:.*/)?data/js/tweets/\d{4}_\d{2}\.js")
 _MONTH_NAME = re.compile(r"Grailbird\.data\.tweets_\d{4}_\d{2}")
@@ -56,22 +56,22 @@ class Grailbird:
     def _read_months(self, tree: Tree, months: list[str], handle: str | None) -> Reading:
         tree.expect(*months)
         skipped: Counter[str] = Counter()
-        elements: Iterator[dict[str, object]] = (
-            element for name in months for element in entries(tree.open(name), name)
+        tweets: Iterator[Tweet] = (
+            tweet for name in months for tweet in shaped_entries(tree.open(name), name, TWEETS)
         )
         if handle is None:  # every tweet carries its author
-            first = next(elements, {})
-            name = as_object(first.get("user")).get("screen_name")
+            first = next(tweets, Tweet())
+            name = as_object(first.user).get("screen_name")
             if not isinstance(name, str) or len(name) > 100:
                 raise _nameless(tree)
             handle = normalise_handle(name)
-            elements = chain([first], elements)
-        return Reading(handle, self.name, _posts(elements, handle, skipped), tree, skipped)
+            tweets = chain([first], tweets)
+        return Reading(handle, self.name, _posts(tweets, handle, skipped), tree, skipped)
 
 
-def _posts(elements: Iterator[dict[str, object]], handle: str, skipped: Counter[str]) -> Iterator[Post]:
-    for element in elements:
-        post = post_from_tweet(element, handle)
+def _posts(tweets: Iterator[Tweet], handle: str, skipped: Counter[str]) -> Iterator[Post]:
+    for tweet in tweets:
+        post = post_from_tweet(tweet, handle)
         if post is None:
             skipped["without text"] += 1
         else:

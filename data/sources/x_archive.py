@@ -8,13 +8,15 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from msgspec import UNSET
+
 from data.errors import InputError
 from data.posts import Post, normalise_handle
-from data.sources.json_stream import as_object, assigned_name, entries, small_object
+from data.sources.json_stream import as_object, assigned_name, entries, shaped_entries, small_object
 from data.sources.reading import Reading
 from data.sources.tree import Tree
 from data.sources.x_notes import Notes
-from data.sources.x_tweets import digits, post_from_tweet
+from data.sources.x_tweets import ELEMENTS, Tweet, digits, post_from_tweet
 
 # tweet.js until 2022, tweets.js since; large accounts get tweets-part1.js and so on.
 _POSTS = re.compile(r"(?:tweets?|community-tweet)(?:-part(\d+))?\.js")
@@ -74,9 +76,9 @@ def _posts(
     edited: dict[str, Post] = {}  # the last version of each chain, by the first one's id
     characters = 0
     for name in members:
-        for element in entries(tree.open(name), name):
-            tweet = as_object(element.get("tweet", element))  # bare until 2019
-            if "deleted_at" in tweet:
+        for element in shaped_entries(tree.open(name), name, ELEMENTS):
+            tweet = element.tweet or element
+            if tweet.deleted_at is not UNSET:
                 skipped["deleted"] += 1
                 continue
             first = _first_version(tweet)
@@ -99,9 +101,9 @@ def _posts(
     yield from notes.rest(handle)
 
 
-def _first_version(tweet: dict[str, object]) -> str | None:
+def _first_version(tweet: Tweet) -> str | None:
     """The id of the post's first version if it was edited. Every version is an element of its own."""
-    info = as_object(tweet.get("edit_info"))
+    info = as_object(tweet.edit_info)
     edit = as_object(info.get("edit"))
     control = as_object(info.get("initial")) or as_object(edit.get("editControlInitial"))
     versions = control.get("editTweetIds")
