@@ -50,8 +50,9 @@ static void quantise(const float *in, int64_t inputs, int64_t token, const Quant
 static inline __attribute__((always_inline)) void multiply_tile(
     const Matrix *matrix, int64_t block, const Quantised *in, int64_t token, int rows, float *out)
 {
-    int64_t groups = groups_of(matrix->inputs), next = groups * GROUP * COLUMNS; /* fetched early: the next block */
-    const uint8_t *weights = matrix->weights + block * next;
+    int64_t groups = groups_of(matrix->inputs), size = groups * GROUP * COLUMNS;
+    int64_t ahead = size + 8192; /* fetched early: what comes so many bytes later */
+    const uint8_t *weights = matrix->weights + block * size;
     const int8_t *values = in->values + token * groups * GROUP;
     const float *scales = in->scales + token * groups;
     const int32_t *corrections = in->corrections + token * groups;
@@ -67,8 +68,8 @@ static inline __attribute__((always_inline)) void multiply_tile(
 #pragma GCC unroll 8
         for (int four = 0; four < GROUP / 4; four++, weights += 128) {
             __m512i left = _mm512_loadu_si512(weights), right = _mm512_loadu_si512(weights + 64);
-            _mm_prefetch((const char *)weights + next, _MM_HINT_T1);
-            _mm_prefetch((const char *)weights + next + 64, _MM_HINT_T1);
+            _mm_prefetch((const char *)weights + ahead, _MM_HINT_T1);
+            _mm_prefetch((const char *)weights + ahead + 64, _MM_HINT_T1);
 #pragma GCC unroll 8
             for (int row = 0; row < rows; row++) {
                 int32_t inputs;
