@@ -49,6 +49,7 @@ class Measurement:
     figures: Mapping[str, float] = field(default_factory=dict)
     series: Mapping[str, Sequence[float]] = field(default_factory=dict)  # figures over time
     texts: Sequence[str] = ()  # what was spoken, for the gates to judge
+    corpus: str = ""  # on which it was measured, where the rounds take different ones
     rss_mb: float = 0.0  # the most that the process and those it started held at once
     cpu_seconds: float = 0.0  # of the process and those it waited for
 

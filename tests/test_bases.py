@@ -81,8 +81,9 @@ def test_the_hubs_cache_is_a_source(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_small_bases_are_tuned_whole_and_large_ones_with_adapters() -> None:
-    assert Recipe.for_base(6_900_000).method == "full"
-    assert Recipe.for_base(124_000_000).method == "lora"
+    small, large = Recipe.for_base(6_900_000), Recipe.for_base(124_000_000)
+    assert (small.method, small.optimizer) == ("full", "muon")
+    assert (large.method, large.optimizer) == ("lora", "adamw")
     reference = Recipe.for_base(124_000_000, "reference")
     assert (reference.method, reference.learning_rate, reference.epochs) == ("full", 1.372e-4, 4)
     assert (reference.block_size, reference.batch, reference.warmup_share) == (1024, 1, 0.0)
@@ -100,3 +101,9 @@ def test_a_voice_is_keyed_by_corpora_base_and_recipe() -> None:
     ]
     assert len({key, *others}) == 5
     assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+
+
+def test_a_recipe_from_before_there_was_a_choice_of_optimizers_says_adamw() -> None:
+    older = Recipe().to_json()
+    del older["optimizer"], older["others_rate"], older["least_steps"]
+    assert (Recipe.from_json(older).optimizer, Recipe.from_json(older).least_steps) == ("adamw", 0)

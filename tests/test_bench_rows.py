@@ -54,15 +54,22 @@ def test_a_look_at_held_out_posts_does_not_run_the_clock() -> None:
 
 
 def test_time_to_loss_compares_each_corpus_with_itself() -> None:
-    def own(seconds: float) -> Measurement:
-        return Measurement({"final_loss": 3.0}, {"seconds": [seconds], "losses": [3.0]})
+    def own(corpus: str, seconds: float) -> Measurement:
+        return Measurement({"final_loss": 3.0}, {"seconds": [seconds], "losses": [3.0]}, corpus=corpus)
 
     plain = [Measurement({"seconds": 100.0, "final_loss": loss}) for loss in (3.5, 3.2, 2.9)]
-    reading = time_to_loss.read({"ours": [own(10), own(20), own(30)], "reference": plain})[
+    reading = time_to_loss.read({"ours": [own("ada", 10), own("bo", 20), own("cy", 30)], "reference": plain})[
         "train.time_to_loss_ratio"
     ]
     assert reading.spread == Spread(0.2, 0.1, math.inf)
     assert not reading.conditions[0].met
+    assert reading.beside["cy.ratio"] == math.inf
+    assert reading.beside["bo.final_loss_of_the_reference"] == 3.2
+    assert reading.beside.keys() == {
+        f"{corpus}.{figure}"
+        for corpus in ("ada", "bo", "cy")
+        for figure in ("ratio", "final_loss", "final_loss_of_the_reference")
+    }
 
 
 def test_the_recipes_see_every_post_in_every_epoch() -> None:

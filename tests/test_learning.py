@@ -9,7 +9,7 @@ from transformers import GPT2LMHeadModel
 
 from tests.tiny_voices import tiny_base
 from trainer.checkpoint import load_checkpoint, save_checkpoint
-from trainer.learning import Arithmetic, adamw, matrices_and_others, mean_loss, next_token_loss
+from trainer.learning import Arithmetic, mean_loss, muon_and_adamw, next_token_loss
 from trainer.tune import rate_factor
 
 CPU = Arithmetic(torch.device("cpu"), bf16=False)
@@ -54,8 +54,7 @@ def test_the_chunked_gradients_are_the_plain_ones(
 
 def test_a_checkpoint_brings_weights_optimizers_and_progress_back(tmp_path: Path, model: GPT2LMHeadModel) -> None:
     def optimizers(of: GPT2LMHeadModel) -> list[torch.optim.Optimizer]:
-        matrices, others = matrices_and_others(of)
-        return [torch.optim.Muon(matrices, lr=1e-2), adamw(others, 1e-2, 0.1)]
+        return muon_and_adamw(of, 1e-2, 1e-2, 0.1, bf16=False)
 
     def step(of: GPT2LMHeadModel, using: list[torch.optim.Optimizer]) -> None:
         next_token_loss(of.eval(), torch.arange(20).view(2, 10)).backward()

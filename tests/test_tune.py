@@ -19,6 +19,7 @@ from trainer.tune import tune
 from trainer.voice import Voice
 
 RECIPE = Recipe(epochs=3, block_size=32, batch=4, learning_rate=3e-3)
+MUON = dataclasses.replace(RECIPE, optimizer="muon", others_rate=0.5)
 LORA = dataclasses.replace(RECIPE, method="lora", learning_rate=1e-2)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # peft asks for it
@@ -37,7 +38,7 @@ def ignore(_: Progress) -> None:
     pass
 
 
-@pytest.mark.parametrize("recipe", [RECIPE, LORA], ids=["full", "lora"])
+@pytest.mark.parametrize("recipe", [RECIPE, MUON, LORA], ids=["full", "muon", "lora"])
 def test_a_voice_learns_and_is_complete(base: Path, tmp_path: Path, recipe: Recipe) -> None:
     seen: list[Progress] = []
     record = tune(write_job(tmp_path, base, recipe), seen.append)
@@ -69,7 +70,7 @@ def test_another_seed_gives_another_voice(base: Path, tmp_path: Path) -> None:
     assert len(losses) == 2
 
 
-@pytest.mark.parametrize("recipe", [RECIPE, LORA], ids=["full", "lora"])
+@pytest.mark.parametrize("recipe", [RECIPE, MUON, LORA], ids=["full", "muon", "lora"])
 def test_a_killed_tuning_goes_on_and_ends_as_if_nothing_had_happened(
     base: Path, tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +108,16 @@ def test_the_best_weights_are_kept_and_tuning_stops_early(base: Path, tmp_path: 
     losses = [entry["held_out_loss"] for entry in record.history]
     assert record.held_out_loss == min(losses[1:]) < losses[-1]
     assert steps[-1].step < steps[-1].steps
+
+
+def test_few_posts_are_gone_through_until_there_were_enough_steps(base: Path, tmp_path: Path) -> None:
+    usual = tune(write_job(tmp_path / "usual", base, RECIPE), ignore).history
+    steps: list[Progress] = []
+    least = int(usual[-1]["step"]) + 5
+    recipe = dataclasses.replace(RECIPE, least_steps=least, patience=1000)
+    record = tune(write_job(tmp_path / "more", base, recipe), steps.append)
+    assert steps[-1].step == steps[-1].steps == least
+    assert len(record.history) - len(usual) in (0, 1)  # no more looks for more steps, but for the last
 
 
 def test_a_loss_that_is_no_number_ends_in_words(base: Path, tmp_path: Path) -> None:

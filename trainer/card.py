@@ -116,10 +116,10 @@ class CardFacts:
         return {
             "Method": _method(recipe),
             "Cleaning": f"{recipe.profile} profile",
-            "Epochs, at most": recipe.epochs,
+            "Epochs, at most": _epochs(recipe),
             "Tokens a block": recipe.block_size,
             "Blocks a batch": recipe.batch,
-            "Optimizer": f"AdamW, weight decay {recipe.weight_decay:g}",
+            "Optimizer": f"{_optimizer(recipe)}, weight decay {recipe.weight_decay:g}",
             "Learning rate": f"{recipe.learning_rate:g}, {_schedule(recipe)}",
             "Dropout": f"{recipe.dropout:g}",
             "Stops early": _early_stop(recipe),
@@ -227,6 +227,16 @@ def _method(recipe: Recipe) -> str:
     if recipe.method == "full":
         return "full fine-tuning"
     return f"LoRA, rank {recipe.lora_rank}, alpha {recipe.lora_alpha}"
+
+
+def _epochs(recipe: Recipe) -> int | str:
+    return f"{recipe.epochs}, or {recipe.least_steps} steps if longer" if recipe.least_steps else recipe.epochs
+
+
+def _optimizer(recipe: Recipe) -> str:
+    if recipe.optimizer == "adamw":
+        return "AdamW"
+    return f"Muon for the hidden matrices, AdamW at {recipe.others_rate:g} times the rate for the rest"
 
 
 def _early_stop(recipe: Recipe) -> str:

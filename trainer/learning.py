@@ -13,6 +13,7 @@ from transformers.pytorch_utils import Conv1D
 from transformers.utils.logging import disable_progress_bar
 
 from trainer.loss import weighted_loss
+from trainer.muon import Muon
 
 
 def quiet_libraries() -> None:
@@ -95,3 +96,14 @@ def adamw(parameters: Iterable[nn.Parameter], learning_rate: float, weight_decay
         {"params": [p for p in every if p.dim() < 2], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.95), fused=True)
+
+
+def muon_and_adamw(
+    model: nn.Module, learning_rate: float, others_rate: float, weight_decay: float, *, bf16: bool
+) -> list[torch.optim.Optimizer]:
+    """Muon for the hidden matrices, AdamW at a rate of its own for everything else."""
+    matrices, others = matrices_and_others(model)
+    return [
+        Muon(matrices, learning_rate, weight_decay, bf16=bf16),
+        adamw(others, others_rate, weight_decay),
+    ]

@@ -21,7 +21,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from data.errors import InputError
 from trainer.checkpoint import load_checkpoint, save_checkpoint
 from trainer.lean import keep_freed_memory, make_lean
-from trainer.learning import Arithmetic, adamw, matrices_and_others, mean_loss, next_token_loss, quiet_libraries
+from trainer.learning import Arithmetic, mean_loss, muon_and_adamw, next_token_loss, quiet_libraries
 from trainer.model_folder import write_model_folder
 from trainer.prompt import END_OF_TEXT, encode_posts, end_of_text_id
 
@@ -206,13 +206,9 @@ def pretrain(plan: PretrainPlan, folder: Path, report: Report) -> Path:
     )
     model = GPT2LMHeadModel(config).to(arithmetic.device).train()
     make_lean(model, arithmetic.device)
-    matrices, others = matrices_and_others(model)
-    optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.Muon(
-            matrices, lr=plan.learning_rate, weight_decay=plan.weight_decay, adjust_lr_fn="match_rms_adamw"
-        ),
-        adamw(others, plan.learning_rate, plan.weight_decay),
-    ]
+    optimizers = muon_and_adamw(
+        model, plan.learning_rate, plan.learning_rate, plan.weight_decay, bf16=arithmetic.bf16
+    )
     checkpoint = folder / "checkpoint.safetensors"
     progress = PretrainProgress(**(load_checkpoint(checkpoint, model, optimizers) or {}))
 

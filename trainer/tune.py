@@ -22,7 +22,15 @@ from trainer.durable import write_json
 from trainer.examples import with_examples
 from trainer.job import Job, Progress
 from trainer.lean import keep_freed_memory, make_lean
-from trainer.learning import Arithmetic, adamw, language_model, mean_loss, next_token_loss, quiet_libraries
+from trainer.learning import (
+    Arithmetic,
+    adamw,
+    language_model,
+    mean_loss,
+    muon_and_adamw,
+    next_token_loss,
+    quiet_libraries,
+)
 from trainer.prompt import encode_posts, end_of_text_id
 from trainer.recipe import Recipe
 from trainer.voice import POSTS, RECORD, Voice, VoiceRecord
@@ -59,7 +67,7 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
     torch.manual_seed(recipe.seed)
     arithmetic = Arithmetic.of_this_machine()
     model = load_model(Path(job.base_folder), recipe, arithmetic)
-    optimizer = adamw(model.parameters(), recipe.learning_rate, recipe.weight_decay)
+    optimizers = make_optimizers(model, recipe, arithmetic)
 
     tokenizer = Tokenizer.from_file(str(Path(job.base_folder) / "tokenizer.json"))
     end = end_of_text_id(tokenizer)
@@ -71,14 +79,17 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
     def held_out_loss() -> float:
         return mean_loss(model, held_out_blocks[0], arithmetic, held_out_blocks[1])
 
-    state = TuneState(**(load_checkpoint(folder / "checkpoint.safetensors", model, [optimizer]) or {}))
+    state = TuneState(**(load_checkpoint(folder / "checkpoint.safetensors", model, optimizers) or {}))
+    # Taken now, since a checkpoint brings groups of its own.
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    highest_rates = [group["lr"] for group in groups]
     if state.step == 0:
         state.before = held_out_loss()
         state.history.append({"step": 0, "held_out_loss": state.before})
     blocks = epoch_blocks(learn, context, end, seed=recipe.seed, epoch=0)
     steps_per_epoch = -(-len(blocks[0]) // recipe.batch)
-    steps = steps_per_epoch * recipe.epochs
-    evaluate_every = max(1, steps_per_epoch // recipe.evaluations_per_epoch)
+    steps = max(steps_per_epoch * recipe.epochs, recipe.least_steps)
+    evaluate_every = max(1, steps // (recipe.epochs * recipe.evaluations_per_epoch))
     epoch = 0
     last_checkpoint = time.monotonic()
 
@@ -90,9 +101,9 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
         rows = slice(
             state.step % steps_per_epoch * recipe.batch, (state.step % steps_per_epoch + 1) * recipe.batch
         )
-        learning_rate = recipe.learning_rate * rate_factor(state.step, steps, recipe.warmup_share)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate
+        factor = rate_factor(state.step, steps, recipe.warmup_share)
+        for group, highest in zip(groups, highest_rates, strict=True):
+            group["lr"] = highest * factor
         with arithmetic.autocast():
             loss = next_token_loss(
                 model, blocks[0][rows].to(arithmetic.device), blocks[1][rows].to(arithmetic.device)
@@ -102,8 +113,9 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
             raise _no_number(state.step)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         state.step += 1
 
         if state.step % evaluate_every == 0 or state.step == steps:
@@ -117,9 +129,9 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
                 save_checkpoint(folder / "best.safetensors", model, [], {"held_out_loss": current})
         state.seconds += time.monotonic() - started
         if time.monotonic() - last_checkpoint > CHECKPOINT_SECONDS:
-            save_checkpoint(folder / "checkpoint.safetensors", model, [optimizer], asdict(state))
+            save_checkpoint(folder / "checkpoint.safetensors", model, optimizers, asdict(state))
             last_checkpoint = time.monotonic()
-        report(_progress(state, steps, loss_value, learning_rate, recipe.batch * context))
+        report(_progress(state, steps, loss_value, recipe.learning_rate * factor, recipe.batch * context))
 
     if not state.best < state.before:
         raise RunFailedError(
@@ -156,6 +168,14 @@ def load_model(base: Path, recipe: Recipe, arithmetic: Arithmetic) -> nn.Module:
         model = get_peft_model(model, adapter)
     make_lean(model, arithmetic.device)
     return model.train()  # type: ignore[no-any-return]  # transformers is untyped here
+
+
+def make_optimizers(model: nn.Module, recipe: Recipe, arithmetic: Arithmetic) -> list[torch.optim.Optimizer]:
+    """Each with the recipe's highest rate."""
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    if recipe.optimizer == "adamw":
+        return [adamw(model.parameters(), rate, decay)]
+    return muon_and_adamw(model, rate, rate * recipe.others_rate, decay, bf16=arithmetic.bf16)
 
 
 def rate_factor(step: int, steps: int, warmup_share: float) -> float:

@@ -22,14 +22,16 @@ LOOKS = 8  # an epoch
 QUICK_POSTS = 80
 
 
-def _corpus(terms: Terms) -> tuple[list[str], list[str]]:
+def _corpus(terms: Terms) -> tuple[str, list[str], list[str]]:
+    """Its name, and the posts to learn from and those held out."""
     files = corpora.files(terms)
     if not files:
         raise CannotRunError(
             f"{terms.corpora} holds no JSONL files; give a folder with --corpora, or none at all."
         )
-    learn, held_out = corpora.learn_and_held_out(files[terms.round % len(files)])
-    return (learn[:QUICK_POSTS], held_out[:20]) if terms.quick else (learn, held_out)
+    file = files[terms.round % len(files)]
+    learn, held_out = corpora.learn_and_held_out(file)
+    return (file.stem, learn[:QUICK_POSTS], held_out[:20]) if terms.quick else (file.stem, learn, held_out)
 
 
 def ours(terms: Terms) -> Measurement:
@@ -38,7 +40,7 @@ def ours(terms: Terms) -> Measurement:
     from trainer.recipe import Recipe
     from trainer.tune import tune
 
-    learn, held_out = _corpus(terms)
+    corpus, learn, held_out = _corpus(terms)
     base = resolve_base(BUILTIN)
     recipe = replace(Recipe.for_base(base.parameters), evaluations_per_epoch=LOOKS)
     # The product looks twice an epoch and gives up after three looks without a better loss.
@@ -60,6 +62,7 @@ def ours(terms: Terms) -> Measurement:
     return Measurement(
         {"seconds": seconds[-1], "wall_seconds": time.perf_counter() - started, "final_loss": min(losses)},
         {"seconds": seconds, "losses": losses},
+        corpus=corpus,
     )
 
 
@@ -92,7 +95,7 @@ def reference(terms: Terms) -> Measurement:
     from trainer.learning import Arithmetic, mean_loss
     from trainer.prompt import encode_posts, end_of_text_id
 
-    learn, held_out = _corpus(terms)
+    corpus, learn, held_out = _corpus(terms)
     started = time.perf_counter()
     tokenizer = Tokenizer.from_file(str(BUILTIN_FOLDER / "tokenizer.json"))
     end = end_of_text_id(tokenizer)
@@ -101,7 +104,8 @@ def reference(terms: Terms) -> Measurement:
     seconds = time.perf_counter() - started
     blocks = epoch_blocks([encode_posts(tokenizer, held_out)], 256, end, seed=0, epoch=0, learning=False)
     arithmetic = Arithmetic(next(run.model.parameters()).device, bf16=False)
-    return Measurement({"seconds": seconds, "final_loss": mean_loss(run.model, blocks[0], arithmetic, blocks[1])})
+    final_loss = mean_loss(run.model, blocks[0], arithmetic, blocks[1])
+    return Measurement({"seconds": seconds, "final_loss": final_loss}, corpus=corpus)
 
 
 def time_to(loss: float, measurement: Measurement) -> float:
@@ -111,22 +115,19 @@ def time_to(loss: float, measurement: Measurement) -> float:
 
 
 def read(results: Results) -> Mapping[str, Reading]:
-    pairs = list(zip(results[OURS], results[PLAIN], strict=True))
-    ratios = [time_to(plain.figures["final_loss"], own) / plain.figures["seconds"] for own, plain in pairs]
-    gains = [plain.figures["final_loss"] - own.figures["final_loss"] for own, plain in pairs]
-    return {
-        "train.time_to_loss_ratio": Reading(
-            Spread.of(ratios),
-            (Condition("final held-out loss below the reference's on every corpus", min(gains) > 0, min(gains)),),
-            {
-                "final_loss": statistics.median(own.figures["final_loss"] for own, _ in pairs),
-                "final_loss_of_the_reference": statistics.median(
-                    plain.figures["final_loss"] for _, plain in pairs
-                ),
-                "corpora": len(pairs),
-            },
-        )
-    }
+    ratios, gains, beside = [], [], dict[str, float]()
+    for own, plain in zip(results[OURS], results[PLAIN], strict=True):
+        loss, goal = own.figures["final_loss"], plain.figures["final_loss"]
+        ratios.append(time_to(goal, own) / plain.figures["seconds"])
+        gains.append(goal - loss)
+        beside |= {
+            f"{own.corpus}.ratio": ratios[-1],
+            f"{own.corpus}.final_loss": loss,
+            f"{own.corpus}.final_loss_of_the_reference": goal,
+        }
+    words = "final held-out loss below the reference's on every corpus"
+    conditions = (Condition(words, min(gains) > 0, min(gains)),)
+    return {"train.time_to_loss_ratio": Reading(Spread.of(ratios), conditions, beside)}
 
 
 GROUP = Group(
