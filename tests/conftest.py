@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 
@@ -13,6 +14,9 @@ from tests.discord_clients import Listener, running
 from tests.discord_fronts import open_backend, running_front
 from tests.discord_server import DiscordServer
 from tests.hubs import _exports_here, _hub_server, _place  # noqa: F401 - fixtures, found by name
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # on a busy machine a moment may take a second
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

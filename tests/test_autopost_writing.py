@@ -93,7 +93,7 @@ async def test_an_answer_answers(store: Store, settings: Settings) -> None:
     [draft] = await write(store, settings, engine)
     assert draft.state == "approved"
     assert draft.text
-    assert len(engine.lines) >= settings.speak.candidates
+    assert len(engine.lines) > 1  # chosen among several
 
 
 async def test_the_label_counts(store: Store, settings: Settings) -> None:
