@@ -28,7 +28,8 @@ def draw(logits: NDArray[numpy.float32], sampling: Sampling, chance: Generator) 
     that are no numbers.
     """
     shares = logits - logits.max()
-    shares /= numpy.float32(sampling.temperature)
+    if sampling.temperature != 1:
+        shares /= numpy.float32(sampling.temperature)
     numpy.exp(shares, out=shares)
     heights = _heights(shares)
     nucleus = sampling.top_p * heights[-1]

@@ -21,34 +21,40 @@ typedef void Work(void *task, int64_t thread, int64_t first, int64_t end);
 
 typedef struct {
     Work *work;
-    int64_t total, threads;
+    int64_t total, parts, threads;
     void *task;
     void (*clear)(void *task);   /* called by the last thread to leave */
-    atomic_uint_fast64_t claims; /* of the work at hand: its number, in how many parts it is, how many are taken */
-    atomic_int_fast64_t done;    /* parts */
+    /* For each thread: the number of the work at hand, where the thread's own parts of it end, and the next of them. */
+    atomic_uint_fast64_t claims[MOST_THREADS];
+    atomic_int_fast64_t done; /* parts */
     atomic_int over, members;
 } Team;
 
-static bool claim(Team *team, int64_t *part, int64_t *parts)
+static bool claim(Team *team, int64_t owner, int64_t *part)
 {
-    uint_fast64_t seen = atomic_load(&team->claims), mask = (1 << BITS) - 1;
+    const uint_fast64_t mask = (1 << BITS) - 1;
+    uint_fast64_t seen = atomic_load(&team->claims[owner]);
     while ((seen & mask) < (seen >> BITS & mask))
-        if (atomic_compare_exchange_weak(&team->claims, &seen, seen + 1)) {
+        if (atomic_compare_exchange_weak(&team->claims[owner], &seen, seen + 1)) {
             *part = (int64_t)(seen & mask);
-            *parts = (int64_t)(seen >> BITS & mask);
             return true;
         }
     return false;
 }
 
+/* One of the thread's own parts, which lie together, so that what it fetches early is what it needs next; else one of
+ * another thread's. False where none is left. */
 static bool do_a_part(Team *team, int64_t thread)
 {
-    int64_t part, parts;
-    if (!claim(team, &part, &parts))
-        return false;
-    team->work(team->task, thread, team->total * part / parts, team->total * (part + 1) / parts);
-    atomic_fetch_add(&team->done, 1);
-    return true;
+    for (int64_t other = 0; other < team->threads; other++) {
+        int64_t part;
+        if (!claim(team, (thread + other) % team->threads, &part))
+            continue;
+        team->work(team->task, thread, team->total * part / team->parts, team->total * (part + 1) / team->parts);
+        atomic_fetch_add(&team->done, 1);
+        return true;
+    }
+    return false;
 }
 
 /* Wait by looking: there are a hundred works in a millisecond. Where somebody else needs the core, step aside. */
@@ -70,9 +76,14 @@ static void share(Team *team, Work *work, int64_t total)
     }
     team->work = work;
     team->total = total;
+    team->parts = parts;
     atomic_store(&team->done, 0);
-    uint_fast64_t number = (atomic_load(&team->claims) >> 2 * BITS) + 1;
-    atomic_store(&team->claims, number << 2 * BITS | (uint_fast64_t)parts << BITS);
+    uint_fast64_t number = (atomic_load(&team->claims[0]) >> 2 * BITS) + 1;
+    for (int64_t thread = 0; thread < team->threads; thread++) {
+        uint_fast64_t next = (uint_fast64_t)(parts * thread / team->threads);
+        uint_fast64_t end = (uint_fast64_t)(parts * (thread + 1) / team->threads);
+        atomic_store(&team->claims[thread], number << 2 * BITS | end << BITS | next);
+    }
     int looks = 0;
     while (do_a_part(team, 0))
         ;
