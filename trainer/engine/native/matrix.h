@@ -70,6 +70,7 @@ static inline __attribute__((always_inline)) void multiply_tile(
             __m512i left = _mm512_loadu_si512(weights), right = _mm512_loadu_si512(weights + 64);
             _mm_prefetch((const char *)weights + ahead, _MM_HINT_T1);
             _mm_prefetch((const char *)weights + ahead + 64, _MM_HINT_T1);
+            __asm__ volatile("" ::: "memory"); /* else 16 of these stand together, and loads wait for them */
 #pragma GCC unroll 8
             for (int row = 0; row < rows; row++) {
                 int32_t inputs;
