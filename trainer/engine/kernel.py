@@ -19,8 +19,6 @@ from trainer.engine.weights import Floats, Gpt2Shape
 _LIBRARY = "trainer.engine._kernel"
 _MODULES = ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")  # as _Layer has them
 
-Integers = NDArray[numpy.int64]
-
 
 class _Matrix(Structure):
     _fields_ = [

@@ -7,16 +7,16 @@ two calls, so that any number of them may run at once.
 from collections.abc import Sequence
 from ctypes import CDLL
 from pathlib import Path
-from weakref import WeakValueDictionary
 
-from trainer.engine import Continuation, Line, Sampling
+from trainer.engine import Sampling
 from trainer.engine.derived_cache import DerivedCache
-from trainer.engine.generation import generate
+from trainer.engine.generation import Prompt, generate
 from trainer.engine.kernel import KernelAdapter, KernelModel
 from trainer.engine.kernel_reader import KernelReader
 from trainer.engine.packed_weights import VERSION, PackedWeights, is_untied, pack
+from trainer.engine.speaker import BatchSpeaker, SharedBases
 from trainer.engine.text import SharedTokenizers, VoiceTokenizer
-from trainer.engine.weights import WEIGHTS, Gpt2Shape, TensorFile, explained, read_adapter
+from trainer.engine.weights import WEIGHTS, Gpt2Shape, TensorFile, read_adapter
 from trainer.voice import Voice
 
 # Bytes that a loaded model takes up beside its weights, and a share of what the process needs for voices besides,
@@ -25,26 +25,21 @@ from trainer.voice import Voice
 _BESIDE_WEIGHTS = 2**20
 
 
-class KernelSpeaker:
-    """A voice on the CPU. `memory_bytes` of an adapter leaves out its base, which all its adapters share."""
+class KernelSpeaker(BatchSpeaker):
+    """A voice on the CPU."""
 
     def __init__(
         self, model: KernelModel, adapter: KernelAdapter | None, tokenizer: VoiceTokenizer, memory_bytes: int
     ) -> None:
-        self.memory_bytes = memory_bytes
+        super().__init__(tokenizer, memory_bytes)
         self._model = model
         self._adapter = adapter
-        self._tokenizer = tokenizer
 
-    def speak(self, lines: Sequence[Line], sampling: Sampling) -> list[Continuation]:
-        """Continue each line, as one batch; see `Speaker.speak`."""
-        if not lines:
-            return []
-        prompts, tokens = self._tokenizer.prompts(lines, sampling)
+    def _generate(
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], tokens: int, sampling: Sampling
+    ) -> list[list[int]]:
         reader = KernelReader(self._model, self._adapter, rows=len(prompts), tokens=tokens)
-        seeds = [line.seed for line in lines]
-        drawn = generate(reader, prompts, seeds, tokens, self._tokenizer.endings, sampling)
-        return [self._tokenizer.continuation(ids) for ids in drawn]
+        return generate(reader, prompts, seeds, tokens, self._tokenizer.endings, sampling)
 
 
 class KernelEngine:
@@ -55,7 +50,7 @@ class KernelEngine:
         self._library = library
         self._packed = DerivedCache(cache, "packed.bin", str(VERSION))
         self._tokenizers = SharedTokenizers()
-        self._bases: WeakValueDictionary[tuple[Path, int, int], KernelModel] = WeakValueDictionary()
+        self._bases = SharedBases[KernelModel]()
 
     def load(self, voice: Voice) -> KernelSpeaker:
         """Ready a voice. Raises MynahError with a sentence where its files are damaged or missing."""
@@ -67,17 +62,8 @@ class KernelEngine:
             model = self._model(folder, shape)
             return KernelSpeaker(model, None, tokenizer, model.memory_bytes + _BESIDE_WEIGHTS)
         adapter = KernelAdapter(shape, read_adapter(voice.folder, shape))
-        return KernelSpeaker(self._base(folder, shape), adapter, tokenizer, adapter.memory_bytes)
-
-    def _base(self, folder: Path, shape: Gpt2Shape) -> KernelModel:
-        file = folder / WEIGHTS
-        with explained(file):
-            status = file.stat()
-        stamp = (file.resolve(), status.st_size, status.st_mtime_ns)
-        base = self._bases.get(stamp)
-        if base is None:
-            base = self._bases[stamp] = self._model(folder, shape)
-        return base
+        base = self._bases.of(folder, lambda: self._model(folder, shape))
+        return KernelSpeaker(base, adapter, tokenizer, adapter.memory_bytes)
 
     def _model(self, folder: Path, shape: Gpt2Shape) -> KernelModel:
         weights = TensorFile(folder / WEIGHTS, "transformer.")

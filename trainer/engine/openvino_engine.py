@@ -7,38 +7,34 @@ ended leave the batch, equal openings are read once, and nothing is left over fr
 
 from collections.abc import Sequence
 from pathlib import Path
-from weakref import WeakValueDictionary
 
 import numpy
 import openvino
 
-from trainer.engine import Continuation, Line, Sampling
+from trainer.engine import Sampling
+from trainer.engine.generation import Prompt
 from trainer.engine.graph_cache import GraphCache
 from trainer.engine.running_graph import AdapterInputs, RunningGraph
+from trainer.engine.speaker import BatchSpeaker, SharedBases
 from trainer.engine.text import SharedTokenizers, VoiceTokenizer
-from trainer.engine.weights import WEIGHTS, Gpt2Shape, explained, read_adapter
+from trainer.engine.weights import Gpt2Shape, read_adapter
 from trainer.voice import Voice
 
 
-class OpenVinoSpeaker:
-    """A voice on the CPU. `memory_bytes` of an adapter leaves out its base, which all its adapters share."""
+class OpenVinoSpeaker(BatchSpeaker):
+    """A voice on the CPU."""
 
     def __init__(
         self, graph: RunningGraph, adapter: AdapterInputs, tokenizer: VoiceTokenizer, memory_bytes: int
     ) -> None:
-        self.memory_bytes = memory_bytes
+        super().__init__(tokenizer, memory_bytes)
         self._graph = graph
         self._adapter = adapter
-        self._tokenizer = tokenizer
 
-    def speak(self, lines: Sequence[Line], sampling: Sampling) -> list[Continuation]:
-        """Continue each line, as one batch; see `Speaker.speak`."""
-        if not lines:
-            return []
-        prompts, tokens = self._tokenizer.prompts(lines, sampling)
-        seeds = [line.seed for line in lines]
-        drawn = self._graph.generate(prompts, seeds, tokens, self._tokenizer.endings, sampling, self._adapter)
-        return [self._tokenizer.continuation(ids) for ids in drawn]
+    def _generate(
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], tokens: int, sampling: Sampling
+    ) -> list[list[int]]:
+        return self._graph.generate(prompts, seeds, tokens, self._tokenizer.endings, sampling, self._adapter)
 
 
 class OpenVinoEngine:
@@ -47,7 +43,7 @@ class OpenVinoEngine:
     def __init__(self, cache: Path) -> None:
         self._cache = GraphCache(cache)
         self._tokenizers = SharedTokenizers()
-        self._bases: WeakValueDictionary[tuple[Path, int, int], RunningGraph] = WeakValueDictionary()
+        self._bases = SharedBases[RunningGraph]()
 
     def load(self, voice: Voice) -> OpenVinoSpeaker:
         """Ready a voice. Raises MynahError with a sentence where its files are damaged or missing."""
@@ -60,17 +56,8 @@ class OpenVinoEngine:
             return OpenVinoSpeaker(graph, {}, tokenizer, graph.memory_bytes)
         adapter = _adapter_inputs(voice.folder, shape)
         size = sum(tensor.byte_size for tensor in adapter.values())
-        return OpenVinoSpeaker(self._base(folder), adapter, tokenizer, size)
-
-    def _base(self, folder: Path) -> RunningGraph:
-        file = folder / WEIGHTS
-        with explained(file):
-            status = file.stat()
-        stamp = (file.resolve(), status.st_size, status.st_mtime_ns)
-        base = self._bases.get(stamp)
-        if base is None:
-            base = self._bases[stamp] = RunningGraph(*self._cache.compiled(folder, adapters=True))
-        return base
+        base = self._bases.of(folder, lambda: RunningGraph(*self._cache.compiled(folder, adapters=True)))
+        return OpenVinoSpeaker(base, adapter, tokenizer, size)
 
 
 def _adapter_inputs(folder: Path, shape: Gpt2Shape) -> AdapterInputs:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from trainer.engine.weights import Floats, Gpt2Shape, TensorFile, quantise
 
-VERSION = 1  # part of the key of what is cached: raise it with every change to what is in the file
+VERSION = 1  # raise it with every change to what is in the file: then it is made again
 
 _BLOCK = 32  # outputs, and inputs, that the kernel takes at a time; matrices are filled up to whole blocks
 _ALIGNMENT = 64  # bytes of a cache line

@@ -17,27 +17,26 @@ from peft import PeftModel
 from transformers import GenerationConfig, GPT2LMHeadModel, LogitsProcessor, LogitsProcessorList
 
 from data.errors import InputError
-from trainer.engine import Continuation, Line, Sampling
+from trainer.engine import Sampling
+from trainer.engine.generation import Prompt
 from trainer.engine.sampling import draw, generator
+from trainer.engine.speaker import BatchSpeaker
 from trainer.engine.text import VoiceTokenizer
 from trainer.engine.weights import WEIGHTS, Gpt2Shape, TensorFile, explained, read_adapter
 from trainer.voice import Voice
 
 
-class TorchSpeaker:
-    """A voice in torch. `memory_bytes` of an adapter leaves out its base, which all its adapters share."""
+class TorchSpeaker(BatchSpeaker):
+    """A voice in torch."""
 
     def __init__(self, model: "_Model", adapter: str | None, tokenizer: VoiceTokenizer, memory_bytes: int) -> None:
-        self.memory_bytes = memory_bytes
+        super().__init__(tokenizer, memory_bytes)
         self._model = model
         self._adapter = adapter
-        self._tokenizer = tokenizer
 
-    def speak(self, lines: Sequence[Line], sampling: Sampling) -> list[Continuation]:
-        """Continue each line, as one batch; see `Speaker.speak`."""
-        if not lines:
-            return []
-        prompts, tokens = self._tokenizer.prompts(lines, sampling)
+    def _generate(
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], tokens: int, sampling: Sampling
+    ) -> list[list[int]]:
         endings = self._tokenizer.endings
         how = GenerationConfig(
             do_sample=False,  # _SeededRows has drawn already
@@ -46,12 +45,11 @@ class TorchSpeaker:
             eos_token_id=endings,
             pad_token_id=self._tokenizer.end,
         )
-        texts = []
-        rows = _SeededRows([line.seed for line in lines], sampling)
-        for ids in self._model.generate(prompts, how, rows, self._adapter):
+        drawn = []
+        for ids in self._model.generate(prompts, how, _SeededRows(seeds, sampling), self._adapter):
             length = next((place for place, number in enumerate(ids, 1) if number in endings), len(ids))
-            texts.append(self._tokenizer.continuation(ids[:length]))  # after the ending stands only padding
-        return texts
+            drawn.append(ids[:length])  # after the ending stands only padding
+        return drawn
 
 
 class TorchEngine:

@@ -151,6 +151,16 @@ static const Adapter *adapter_of(const Pass *pass, int matrix)
     return pass->adapters ? pass->adapters + pass->layer * MATRICES + matrix : NULL;
 }
 
+/* Ready the normalised `token` for a matrix, as its number `place`. */
+static void prepare_normalised(
+    Pass *pass, int64_t thread, int64_t token, const Norm *norm, const Adapter *adapter, int64_t place)
+{
+    const Model *model = pass->model;
+    float *scratch = scratch_of(pass, thread);
+    normalise(pass->hidden + token * model->width, norm, model->epsilon, model->width, scratch);
+    prepare(pass, scratch, model->width, adapter, place);
+}
+
 /* The works, each for tokens `first` to `end`, or for tokens and heads. */
 
 static void embed_tokens(void *task, int64_t thread, int64_t first, int64_t end)
@@ -165,11 +175,9 @@ static void prepare_attention(void *task, int64_t thread, int64_t first, int64_t
 {
     Pass *pass = task;
     const Model *model = pass->model;
-    for (int64_t token = first; token < end; token++) {
-        const Norm *norm = &model->layer[pass->layer].norms[0];
-        normalise(pass->hidden + token * model->width, norm, model->epsilon, model->width, scratch_of(pass, thread));
-        prepare(pass, scratch_of(pass, thread), model->width, adapter_of(pass, ATTENTION), token);
-    }
+    const Norm *norm = &model->layer[pass->layer].norms[0];
+    for (int64_t token = first; token < end; token++)
+        prepare_normalised(pass, thread, token, norm, adapter_of(pass, ATTENTION), token);
 }
 
 static void remember_tokens(void *task, int64_t thread, int64_t first, int64_t end)
@@ -201,11 +209,9 @@ static void prepare_inner(void *task, int64_t thread, int64_t first, int64_t end
 {
     Pass *pass = task;
     const Model *model = pass->model;
-    for (int64_t token = first; token < end; token++) {
-        const Norm *norm = &model->layer[pass->layer].norms[1];
-        normalise(pass->hidden + token * model->width, norm, model->epsilon, model->width, scratch_of(pass, thread));
-        prepare(pass, scratch_of(pass, thread), model->width, adapter_of(pass, INNER), token);
-    }
+    const Norm *norm = &model->layer[pass->layer].norms[1];
+    for (int64_t token = first; token < end; token++)
+        prepare_normalised(pass, thread, token, norm, adapter_of(pass, INNER), token);
 }
 
 static void prepare_outer(void *task, int64_t thread, int64_t first, int64_t end)
@@ -220,12 +226,8 @@ static void prepare_outer(void *task, int64_t thread, int64_t first, int64_t end
 static void prepare_logits(void *task, int64_t thread, int64_t first, int64_t end)
 {
     Pass *pass = task;
-    const Model *model = pass->model;
-    for (int64_t i = first; i < end; i++) {
-        const float *hidden = pass->hidden + pass->batch->wanted[i] * model->width;
-        normalise(hidden, &model->last, model->epsilon, model->width, scratch_of(pass, thread));
-        prepare(pass, scratch_of(pass, thread), model->width, NULL, i);
-    }
+    for (int64_t i = first; i < end; i++)
+        prepare_normalised(pass, thread, pass->batch->wanted[i], &pass->model->last, NULL, i);
 }
 
 static void lead(Pass *pass)
