@@ -1,6 +1,7 @@
 """From due to written: in the voice, within the platform's length, and never what was said before."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from bot.catalogue import Catalogue
 from bot.gates import Reason
 from bot.imitator import Imitator
 from bot.shelf import VoiceShelf
-from data.likeness import similarity
 from data.settings import Settings
 from data.store import Draft, NewDraft, Store, open_store
 from data.store.tables import drafts
@@ -159,12 +159,17 @@ async def test_two_processes_do_not_say_the_same(store: Store, settings: Setting
 
 
 async def test_many_at_once_all_differ(store: Store, settings: Settings) -> None:
+    """The engine knows few texts, so that those who write at once often hear the same."""
+
+    class Forgetful(BabblingEngine):
+        def speak(self, lines: Sequence[Line], sampling: Sampling) -> list[Continuation]:
+            return super().speak([replace(line, seed=line.seed % 80) for line in lines], sampling)
+
     for number in range(25):
         await enter(store, str(number))
-    written = await write(store, settings, BabblingEngine())
+    written = await write(store, settings, Forgetful())
     assert {draft.state for draft in written} == {"approved"}
-    texts = [draft.text for draft in written]
-    assert max(similarity(one, two) for one in texts for two in texts if one is not two) < 0.6
+    assert len({draft.text for draft in written}) == 25
 
 
 async def test_a_voice_with_nothing_new_to_say_fails_with_its_sentence(store: Store, settings: Settings) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 import time
+from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -21,7 +22,7 @@ import pytest
 
 from bot.autopost.timing import Timing
 from data.store import Draft, NewSchedule, Store
-from data.store.ledger import MICRO, today
+from data.store.ledger import MICRO, RESERVED, today
 from tests.discord_server import DiscordServer
 from tests.processes import until
 from tests.social_processes import VOICE, output, running, set_up, settings_for, start
@@ -123,6 +124,16 @@ async def kill_at_random(server: XServer, home: Path, chance: Random) -> str:
     return moment
 
 
+async def end(process: Process) -> None:
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+
+
+async def reserved(store: Store) -> bool:
+    """Whether money is set aside for a call whose end is not known."""
+    return any(entry.kind == RESERVED for entry in await store.ledger.history(today()[:7]))
+
+
 async def test_whenever_it_is_killed_all_is_said_once_and_paid_for_once(x: XServer, tmp_path: Path) -> None:
     chance = Random(SEED)
     print(f"seed {SEED}")
@@ -155,8 +166,13 @@ async def test_whenever_it_is_killed_all_is_said_once_and_paid_for_once(x: XServ
 
             await until(all_done, LATEST)
             await asyncio.sleep(1.5)  # a second one of anything would come now
-            process.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(process.wait(), 20) == 0
+            await end(process)
+        for _ in range(3):  # an end may come between a question and its answer: the next one alive asks it again
+            if not await reserved(store):
+                break
+            async with running(tmp_path, settings_for(x)) as process:
+                await until(heard_from(x, len(x.requests) + 3), START_SECONDS)
+                await end(process)
         drafts = await store.drafts.changed_since(now - timedelta(days=1))
         spent = await store.ledger.spent(today()[:7])
         booked = {entry.kind: entry.count for entry in await store.ledger.history(today()[:7])}
@@ -169,7 +185,7 @@ async def test_whenever_it_is_killed_all_is_said_once_and_paid_for_once(x: XServ
             f"${Decimal(spent) / MICRO}: {booked}"
         )
         check_that_all_was_said_once(x, drafts, life.mentions)
-        assert "reserved" not in booked
+        assert RESERVED not in booked
         assert Decimal(spent) / MICRO == x.spent
 
 

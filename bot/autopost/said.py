@@ -31,8 +31,10 @@ class Said:
         return Reason.SAID_BEFORE if said else None
 
     def repeats(self, text: str, texts: Sequence[str]) -> bool:
-        """Whether a text says again what came since the last `learn` of those that are all there are now.
+        """Whether a text says again what stands there, given all there is now.
 
-        Only these are indexed, as others wait for the answer.
+        Only what was not learned yet is indexed, as others wait for the answer. What was learned is asked too:
+        somebody else may have learned it after this text was checked.
         """
-        return Said([other for other in texts if other not in self._known]).check(text) is not None
+        unknown = Said([other for other in texts if other not in self._known])
+        return self.check(text) is not None or unknown.check(text) is not None
