@@ -5,7 +5,7 @@ from setuptools import Extension, setup
 KERNEL = Extension(
     "trainer.engine._kernel",  # no module of Python: ctypes calls it
     ["trainer/engine/native/gpt2.c"],
-    depends=[f"trainer/engine/native/{name}.h" for name in ("matrix", "model", "team", "vector")],
+    depends=[f"trainer/engine/native/{name}.h" for name in ("attention", "matrix", "model", "team", "vector")],
     optional=True,  # without a C compiler, or on another kind of processor, OpenVINO speaks instead
     extra_compile_args=[
         *("-std=gnu11", "-O3", "-pthread", "-Wall", "-Wextra"),

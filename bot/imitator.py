@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from bot.first_best import FirstBest, candidate_of
 from bot.gates import BlockList, Candidate, Check, Gates, Reason, Rejected, judge
 from bot.gates.copies import CopyIndex
 from bot.relevance import Relevance
@@ -21,7 +22,7 @@ TRIES = 2
 # An answer is chosen among so many first, those that begin with its topic, and among the others only where none
 # passes. Over 270 mentions the best of three on topic had a mean relevance of 0.93, the best of ten one of 0.91;
 # for 8 % none of the three passed.
-FIRST_CANDIDATES = 4
+FIRST_CANDIDATES = 3
 REMEMBERED_POSTS = 100_000  # indexed for the gates, of all voices together: about 90 MB
 LARGEST_SEED = 2**31 - 1
 
@@ -133,8 +134,7 @@ class Imitator:
         openings = knowledge.relevance.openings(subject)
         passed: list[Candidate] = []
         for attempt, lines in enumerate(_tries(openings, _seed(seed), self._settings.candidates)):
-            drawn, _ = await self._draw(voice, knowledge, lines, again=attempt > 0)
-            passed = [candidate for candidate in drawn if _keeps_its_topic(candidate)]
+            passed = await self._draw_until_best(voice, knowledge, lines, subject, again=attempt > 0)
             if passed:
                 break
         best = knowledge.relevance.rank(subject, [candidate.text for candidate in passed])[:1]
@@ -151,12 +151,23 @@ class Imitator:
             self._known.pop(key, None)
             self._shelf.forget(key)
 
+    async def _draw_until_best(
+        self, voice: Voice, knowledge: _Knowledge, lines: list[Line], subject: str, again: bool
+    ) -> list[Candidate]:
+        """Those that may answer, the best of all the lines among them."""
+        first_best = FirstBest(
+            lines,
+            lambda candidate: any(
+                _keeps_its_topic(passed) and knowledge.relevance.is_best(subject, passed.text)
+                for passed in judge([candidate], knowledge.gates)[0]
+            ),
+            knowledge.relevance.may_become_best,
+        )
+        drawn, _ = await self._draw(voice, knowledge, first_best.lines, again)
+        return [candidate for candidate in drawn if _keeps_its_topic(candidate)]
+
     async def _draw(
-        self,
-        voice: Voice,
-        knowledge: _Knowledge,
-        lines: list[Line],
-        again: bool = False,
+        self, voice: Voice, knowledge: _Knowledge, lines: list[Line], again: bool = False
     ) -> tuple[list[Candidate], list[Rejected]]:
         sampling = Sampling(
             temperature=self._settings.temperature,
@@ -165,8 +176,9 @@ class Imitator:
         )
         continuations = await self._shelf.speak(voice, lines, sampling, again)
         candidates = [
-            Candidate(line.opening + continuation.text, continuation.finished, line.opening, line.seed)
+            candidate_of(line, continuation)
             for line, continuation in zip(lines, continuations, strict=True)
+            if not continuation.called_off
         ]
         passed, rejected = judge(candidates, knowledge.gates)
         counts = Counter(kept_back.reason for kept_back in rejected)

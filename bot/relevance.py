@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
-from math import log
+from math import isclose, log
 
 from data.likeness import normalise
 
@@ -63,6 +63,15 @@ class Relevance:
         ends_well = bool(re.search(r"[.!?\u2026\u3002\uff01\uff1f\"\u201d)]$|[^\w\s,;:\-]$", text.rstrip()))
         form = 0.5 * (len(words) in _GOOD_LENGTH) + 0.5 * ends_well
         return _WORDS_WEIGHT * shared + _PARTS_WEIGHT * alike + _FORM_WEIGHT * form
+
+    def is_best(self, prompt: str, text: str) -> bool:
+        """Whether no text could score higher."""
+        most = _FORM_WEIGHT + (_WORDS_WEIGHT + _PARTS_WEIGHT if _content_words(prompt) else 0)
+        return isclose(self.score(prompt, text), most)
+
+    def may_become_best(self, text: str) -> bool:
+        """Whether a text that is not at its end yet is short enough for that."""
+        return len(normalise(text).split()) <= _GOOD_LENGTH[-1]
 
     def rank(self, prompt: str, texts: Sequence[str]) -> list[int]:
         """Positions in `texts`, best answer first; equals keep their order."""

@@ -119,15 +119,20 @@ def lead_entries(texts: Sequence[Sequence[str]], first: int = 0) -> npt.NDArray[
     runs = runs_of(texts, LEAD_WORDS)
     owners = (runs.owners + first).astype(np.uint64)
     entries = (runs.hashes >> _HALF << _HALF) | owners
-    entries.sort()  # np.unique would hash first: 5 us a text, this takes 1
-    new = np.ones(len(entries), np.bool_)
-    new[1:] = entries[1:] != entries[:-1]
-    return entries[new]
+    return _each_once(entries)
 
 
 def halves(entries: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
     """The words' hashes, of which two may be the same by chance, and the texts' positions."""
     return (entries >> _HALF).astype(np.uint32), entries.astype(np.uint32)
+
+
+def _each_once(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Sorted in their place. np.unique would hash first, 5 us a text instead of 1, and import numpy.ma."""
+    numbers.sort()
+    new = np.ones(len(numbers), np.bool_)
+    new[1:] = numbers[1:] != numbers[:-1]
+    return numbers[new]
 
 
 def _powers(factor: int, count: int) -> npt.NDArray[np.uint64]:
@@ -150,7 +155,7 @@ class LikenessIndex:
             units = [units_of(text) for text in self._texts[start : start + _BATCH]]
             runs.append(runs_of(units, RUN_WORDS).hashes)
             entries.append(lead_entries(units, start))
-        self._runs = np.unique(np.concatenate(runs))
+        self._runs = _each_once(np.concatenate(runs))
         self._leads, self._owners = halves(np.sort(np.concatenate(entries)))
 
     def exact(self, text: str) -> int | None:

@@ -30,7 +30,7 @@ class SpeakSettings(_Section):
     device: str = Field("auto", pattern="^(auto|cpu|cuda)$", description="auto speaks on CUDA when it is there.")
     memory_mb: int = Field(1024, ge=64, description="Loaded voices keep within this; the least asked goes.")
     candidates: int = Field(
-        10, ge=1, le=64, description="Candidates for one answer, as in the reference; four if one of them will do."
+        10, ge=1, le=64, description="Candidates for an answer, as in the reference; three if one of them will do."
     )
     temperature: float = Field(1.0, gt=0, le=5, description="Sampling temperature, as in the reference.")
     top_p: float = Field(0.95, gt=0, le=1, description="Nucleus size, as in the reference.")

@@ -259,6 +259,39 @@ def test_a_new_line_ends_a_post(speaker: Speaker, voice: Voice) -> None:
     assert {continuation.finished for continuation in continuations} == {True, False}
 
 
+class FirstToEnd:
+    """A listener that is content with whatever ends first."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[Line, Continuation]] = []
+
+    def enough(self, line: Line, continuation: Continuation) -> bool:
+        self.heard.append((line, continuation))
+        return continuation.finished
+
+
+def test_lines_are_called_off_by_their_listener_alone(engine: Engine, speaker: Speaker) -> None:
+    if isinstance(engine, TorchEngine):
+        pytest.skip("transformers goes on until all rows have ended")
+    sampling = Sampling(max_tokens=60, top_p=1.0)
+    ours = [Line("fog", seed) for seed in range(400)]  # of which a few end
+    others = [Line("fog", seed) for seed in range(400, 420)]
+    whole = speaker.speak(ours + others, sampling)
+    first = FirstToEnd()
+    heard = speaker.speak([replace(line, listener=first) for line in ours] + others, sampling)
+    assert heard[400:] == whole[400:]
+    assert any(continuation.called_off for continuation in heard[:400])
+    for early, late in zip(heard[:400], whole[:400], strict=True):
+        if early.called_off:
+            assert not early.finished
+            assert late.text.startswith(early.text.rstrip("\ufffd"))  # half a character
+        else:
+            assert early == late
+    for line, continuation in first.heard:
+        assert whole[line.seed].text.startswith(continuation.text.rstrip("\ufffd"))
+    assert max(len(continuation.text) for _, continuation in first.heard) > 0
+
+
 def test_adapters_share_one_base_and_let_it_go(
     new_engine: Callable[[], Engine], voices: dict[str, Voice], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,11 @@ from trainer.engine.weights import Gpt2Shape, TensorFile
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 
 ROWS = [(0, 17, 30, 99), (0,), (0, 5, 200, 200, 7, 300, 31, 64), (0, 12)]
+
+
+def alone(_row: int, _ids: Sequence[int]) -> list[int]:
+    """No row that ends calls off others."""
+    return []
 
 
 def running(cache: Path, folder: Path) -> RunningGraph:
@@ -172,14 +178,14 @@ def test_after_many_graphs_those_that_went_leave_no_memory(
 def test_a_graph_that_was_used_speaks_as_a_new_one(tmp_path: Path, base: Path) -> None:
     """What was let go of after a batch comes back with the next."""
     graph, sampling = running(tmp_path, base), Sampling(max_tokens=12)
-    drawn = [graph.generate([ROWS[0]] * 3, [1, 2, 3], 12, [0], sampling, {}) for _ in range(3)]
+    drawn = [graph.generate([ROWS[0]] * 3, [1, 2, 3], 12, [0], sampling, {}, alone) for _ in range(3)]
     assert drawn[1:] == drawn[:1] * 2
-    assert running(tmp_path, base).generate([ROWS[0]] * 3, [1, 2, 3], 12, [0], sampling, {}) == drawn[0]
+    assert running(tmp_path, base).generate([ROWS[0]] * 3, [1, 2, 3], 12, [0], sampling, {}, alone) == drawn[0]
 
 
 def test_the_fewest_and_the_most_tokens(tmp_path: Path, base: Path) -> None:
     graph, ends = running(tmp_path, base), list(range(0, 320, 2))  # half of all tokens end a post
-    drawn = graph.generate([(0,)] * 64, range(64), 9, ends, Sampling(min_tokens=3), {})
+    drawn = graph.generate([(0,)] * 64, range(64), 9, ends, Sampling(min_tokens=3), {}, alone)
     lengths = {len(ids) for ids in drawn}
     assert min(lengths) == 4
     assert max(lengths) > 5

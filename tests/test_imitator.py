@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -119,6 +120,59 @@ async def test_an_answer_is_chosen_among_a_few_on_topic(
         await imitator.answer(voice, "what about the fog?", occasion=Occasion("test"))
     assert len(engine.lines) == FIRST_CANDIDATES
     assert all("fog" in line.opening.lower() for line in engine.lines)
+
+
+class EndingEngine(ScriptedEngine):
+    """Its lines end in the order of their texts' lengths, and it stops where its listener has heard enough."""
+
+    def speak(self, lines: Sequence[Line], sampling: Sampling) -> list[Continuation]:
+        said = dict(zip(lines, super().speak(lines, sampling), strict=True))
+        for place, line in enumerate(ended := sorted(lines, key=lambda line: len(said[line].text))):
+            if line.listener is not None and line.listener.enough(line, said[line]):
+                said |= {other: Continuation("and", False, called_off=True) for other in ended[place + 1 :]}
+                break
+        return list(said.values())
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_calling_off_does_not_change_the_answer(
+    store: Store, ten_candidates: Settings, voice: Voice, seed: int
+) -> None:
+    chance = Random(seed)
+    words = ["fog", "gull", "noon", "https://example.com", "is late", "was there", "again", "tonight"]
+    texts = [
+        " " + " ".join(chance.choices(words, k=chance.randint(1, 9))) + chance.choice([".", "", " and"])
+        for _ in range(20)
+    ]
+    question = chance.choice(["what about the fog?", "why?", "is the fog a gull?"])
+    answers, called_off = [], []
+    for engine in (ScriptedEngine(texts), EndingEngine(texts)):
+        async with VoiceShelf(engine, 10) as shelf:
+            imitator = Imitator(shelf, store, ten_candidates)
+            answers.append(await imitator.answer(voice, question, occasion=Occasion("test"), seed=100))
+            called_off.append(imitator.rejected.total())
+    assert answers[0].text == answers[1].text
+    assert answers[0].seed == answers[1].seed
+    assert called_off[1] <= called_off[0]  # what was called off counts as nothing
+
+
+async def test_a_certain_answer_ends_the_drawing(store: Store, ten_candidates: Settings, voice: Voice) -> None:
+    heard: list[bool] = []
+
+    class Listened(ScriptedEngine):
+        def speak(self, lines: Sequence[Line], sampling: Sampling) -> list[Continuation]:
+            said = super().speak(lines, sampling)
+            for place in (1, 2, 0):  # the first in order ends last
+                listener = lines[place].listener
+                assert listener is not None
+                heard.append(listener.enough(lines[place], said[place]))
+            return said
+
+    engine = Listened([" is late and long, too.", " of lamps is lit tonight.", " is a"])
+    async with VoiceShelf(engine, 10) as shelf:
+        imitator = Imitator(shelf, store, ten_candidates)
+        await imitator.answer(voice, "what about the fog?", occasion=Occasion("test"))
+    assert heard == [False, False, True]
 
 
 async def test_where_none_of_the_few_passes_all_others_are_drawn(

@@ -6,7 +6,7 @@ compiled and the processor has what it needs, else OpenVINO. On CUDA: torch.
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
@@ -28,20 +28,30 @@ class Sampling:
     min_tokens: int = 2
 
 
+class Listener(Protocol):
+    """Hears the lines of one question as they are spoken, and may call off those under way."""
+
+    def enough(self, line: "Line", continuation: "Continuation") -> bool:
+        """Asked as a line ends, and on its way from time to time, by the thread that speaks: may they all stop?"""
+        ...
+
+
 @dataclass(frozen=True)
 class Line:
     """One line to continue. Its seed alone decides the draw, whatever else is in the batch."""
 
     opening: str
     seed: int = 0
+    listener: Listener | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
 class Continuation:
-    """What the model wrote after a prompt; `finished` is False where it was cut at `max_tokens`."""
+    """What the model wrote after a prompt; `finished` is False where it was cut at `max_tokens`, or called off."""
 
     text: str
     finished: bool
+    called_off: bool = False
 
 
 class Speaker(Protocol):
@@ -52,6 +62,7 @@ class Speaker(Protocol):
     def speak(self, lines: Sequence[Line], sampling: Sampling) -> list[Continuation]:
         """Continue each line, as one batch. A line's draw depends on its opening and its seed alone; only the last
         digits of the arithmetic differ with the size of the batch, which may now and then tip a token.
+        Engines that can stop a line ask the listeners.
         """
         ...
 

@@ -2,7 +2,7 @@
 all ended. Each row has a seed of its own, equal prompts are read once, and rows that ended leave the batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import numpy
@@ -12,6 +12,9 @@ from trainer.engine import Sampling
 from trainer.engine.sampling import draw, generator
 
 Prompt = tuple[int, ...]
+# Hears the ids of a row that ended, or has come so far, and gives all rows that need not go on.
+Heard = Callable[[int, Sequence[int]], Iterable[int]]
+HEARD_EVERY = 8  # tokens
 
 
 class Reader(Protocol):
@@ -38,6 +41,7 @@ def generate(
     tokens: int,
     endings: Sequence[int],
     sampling: Sampling,
+    heard: Heard,
 ) -> list[list[int]]:
     """For each prompt the ids drawn after it with its seed: at most `tokens`, an ending only as the last."""
     drawn: list[list[int]] = [[] for _ in prompts]
@@ -52,7 +56,10 @@ def generate(
             logits[:, endings] = -numpy.inf
         for row, source in zip(rows, sources, strict=True):
             drawn[row].append(draw(logits[source], sampling, chances[row]))
-        going_on = [place for place, row in enumerate(rows) if drawn[row][-1] not in ends]
+        over = {row for row in rows if drawn[row][-1] in ends}
+        spoken = rows if length % HEARD_EVERY == HEARD_EVERY - 1 else sorted(over)
+        over = over.union(*(heard(row, drawn[row]) for row in spoken))
+        going_on = [place for place, row in enumerate(rows) if row not in over]
         if not going_on or length == tokens - 1:
             break
         rows = [rows[place] for place in going_on]

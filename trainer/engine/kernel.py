@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from trainer.engine.packed_weights import PackedMatrix, PackedWeights
 from trainer.engine.weights import Floats, Gpt2Shape
 
+Halves = NDArray[numpy.float16]
+
 _LIBRARY = "trainer.engine._kernel"
 _MODULES = ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")  # as _Layer has them
 
@@ -127,14 +129,16 @@ class KernelModel:
         )
         self.memory_bytes = weights.memory_bytes
 
-    def empty_cache(self, rows: int, tokens: int) -> Floats:
-        """Keys and values [rows, layers, 2, tokens, width] for `run` to write and read."""
-        return numpy.empty((rows, self.shape.layers, 2, tokens, self.shape.width), numpy.float32)
+    def empty_cache(self, rows: int, tokens: int) -> Halves:
+        """Keys and values [rows, layers, heads, 2, tokens, width / heads] for `run` to write and read."""
+        shape = self.shape
+        size = shape.width // shape.heads
+        return numpy.empty((rows, shape.layers, shape.heads, 2, tokens, size), numpy.float16)
 
     def run(
         self,
         adapter: KernelAdapter | None,
-        cache: Floats,
+        cache: Halves,
         tokens: Sequence[int],
         positions: Sequence[int],
         rows: Sequence[int],
@@ -150,7 +154,7 @@ class KernelModel:
             *[_address(values) for values in integers],
             len(tokens),
             len(wanted),
-            cache.shape[3],
+            cache.shape[4],
             _address(cache),
             _address(logits),
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trainer.engine import Sampling
 from trainer.engine.derived_cache import DerivedCache
-from trainer.engine.generation import Prompt, generate
+from trainer.engine.generation import Heard, Prompt, generate
 from trainer.engine.kernel import KernelAdapter, KernelModel
 from trainer.engine.kernel_reader import KernelReader
 from trainer.engine.packed_weights import VERSION, PackedWeights, is_untied, pack
@@ -36,10 +36,10 @@ class KernelSpeaker(BatchSpeaker):
         self._adapter = adapter
 
     def _generate(
-        self, prompts: Sequence[Prompt], seeds: Sequence[int], tokens: int, sampling: Sampling
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], tokens: int, sampling: Sampling, heard: Heard
     ) -> list[list[int]]:
         reader = KernelReader(self._model, self._adapter, rows=len(prompts), tokens=tokens)
-        return generate(reader, prompts, seeds, tokens, self._tokenizer.endings, sampling)
+        return generate(reader, prompts, seeds, tokens, self._tokenizer.endings, sampling, heard)
 
 
 class KernelEngine:

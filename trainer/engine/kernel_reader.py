@@ -49,7 +49,7 @@ class KernelReader:
         for place, length in zip(before, positions, strict=True):
             if place in taken:
                 copy = next(free)
-                self._cache[copy, :, :, :length] = self._cache[place, :, :, :length]
+                self._cache[copy, ..., :length, :] = self._cache[place, ..., :length, :]
                 place = copy
             taken.add(place)
             places.append(place)

@@ -12,7 +12,7 @@ import numpy
 import openvino
 
 from trainer.engine import Sampling
-from trainer.engine.generation import Prompt
+from trainer.engine.generation import Heard, Prompt
 from trainer.engine.graph_cache import GraphCache
 from trainer.engine.running_graph import AdapterInputs, RunningGraph
 from trainer.engine.speaker import BatchSpeaker, SharedBases
@@ -32,9 +32,10 @@ class OpenVinoSpeaker(BatchSpeaker):
         self._adapter = adapter
 
     def _generate(
-        self, prompts: Sequence[Prompt], seeds: Sequence[int], tokens: int, sampling: Sampling
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], tokens: int, sampling: Sampling, heard: Heard
     ) -> list[list[int]]:
-        return self._graph.generate(prompts, seeds, tokens, self._tokenizer.endings, sampling, self._adapter)
+        endings = self._tokenizer.endings
+        return self._graph.generate(prompts, seeds, tokens, endings, sampling, self._adapter, heard)
 
 
 class OpenVinoEngine:

@@ -9,7 +9,7 @@ import openvino
 from numpy.typing import NDArray
 
 from trainer.engine import Sampling
-from trainer.engine.generation import Prompt, generate
+from trainer.engine.generation import Heard, Prompt, generate
 
 Integers = NDArray[numpy.int64]
 AdapterInputs = Mapping[str, openvino.Tensor]
@@ -43,12 +43,13 @@ class RunningGraph:
         endings: Sequence[int],
         sampling: Sampling,
         adapter: AdapterInputs,
+        heard: Heard,
     ) -> list[list[int]]:
-        """For each prompt the ids drawn after it with its seed: at most `tokens`, an ending only as the last."""
+        """See `generate`."""
         with self._lock:
             self._wear(adapter)
             try:
-                return generate(self, prompts, seeds, tokens, endings, sampling)
+                return generate(self, prompts, seeds, tokens, endings, sampling, heard)
             finally:
                 self._let_go()
 

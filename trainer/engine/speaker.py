@@ -1,13 +1,14 @@
 """What all speakers do alike: from lines to prompts, from ids to texts. And bases that several voices share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
 from trainer.engine import Continuation, Line, Sampling
-from trainer.engine.generation import Prompt
+from trainer.engine.generation import Heard, Prompt
 from trainer.engine.text import VoiceTokenizer
 from trainer.engine.weights import WEIGHTS, explained
 
@@ -25,15 +26,30 @@ class BatchSpeaker(ABC):
         """Continue each line, as one batch; see `Speaker.speak`."""
         if not lines:
             return []
+        called_off: set[int] = set()
+
+        def heard(row: int, ids: Sequence[int]) -> Iterable[int]:
+            listener = lines[row].listener
+            if listener is not None and listener.enough(lines[row], self._tokenizer.continuation(ids)):
+                called_off.update(other for other, line in enumerate(lines) if line.listener is listener)
+            return called_off
+
         prompts, tokens = self._tokenizer.prompts(lines, sampling)
-        drawn = self._generate(prompts, [line.seed for line in lines], tokens, sampling)
-        return [self._tokenizer.continuation(ids) for ids in drawn]
+        drawn = self._generate(prompts, [line.seed for line in lines], tokens, sampling, heard)
+        spoken = [self._tokenizer.continuation(ids) for ids in drawn]
+        return [
+            replace(continuation, called_off=row in called_off and not continuation.finished)
+            for row, continuation in enumerate(spoken)
+        ]
 
     @abstractmethod
     def _generate(
-        self, prompts: Sequence[Prompt], seeds: Sequence[int], tokens: int, sampling: Sampling
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], tokens: int, sampling: Sampling, heard: Heard
     ) -> list[list[int]]:
-        """For each prompt the ids drawn after it with its seed: at most `tokens`, an ending only as the last."""
+        """For each prompt the ids drawn after it with its seed: at most `tokens`, an ending only as the last.
+
+        `heard` may be asked for the rows that need not go on.
+        """
 
 
 class SharedBases(Generic[Base]):

@@ -18,7 +18,7 @@ from transformers import GenerationConfig, GPT2LMHeadModel, LogitsProcessor, Log
 
 from data.errors import InputError
 from trainer.engine import Sampling
-from trainer.engine.generation import Prompt
+from trainer.engine.generation import Heard, Prompt
 from trainer.engine.sampling import draw, generator
 from trainer.engine.speaker import BatchSpeaker
 from trainer.engine.text import VoiceTokenizer
@@ -35,7 +35,7 @@ class TorchSpeaker(BatchSpeaker):
         self._adapter = adapter
 
     def _generate(
-        self, prompts: Sequence[Prompt], seeds: Sequence[int], tokens: int, sampling: Sampling
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], tokens: int, sampling: Sampling, heard: Heard
     ) -> list[list[int]]:
         endings = self._tokenizer.endings
         how = GenerationConfig(

@@ -4,6 +4,7 @@
  * in the order of their use, and are read once for all tokens of a pass, by all threads together.
  */
 
+#include "attention.h"
 #include "matrix.h"
 #include "model.h"
 #include "team.h"
@@ -65,18 +66,6 @@ static void multiply_blocks(void *task, int64_t thread, int64_t first, int64_t e
     }
 }
 
-/* `out` [tokens, outputs] is overwritten, added to, or written with GELU. */
-static void multiply(
-    Pass *pass, const Matrix *matrix, const Adapter *adapter, int64_t tokens, Ending ending, float *out)
-{
-    pass->matrix = matrix;
-    pass->adapter = adapter;
-    pass->tokens = tokens;
-    pass->ending = ending;
-    pass->out = out;
-    share(pass->team, multiply_blocks, blocks_of(matrix));
-}
-
 /* Ready a token for a matrix: quantise it, and lower it to the adapter's rank. */
 static void prepare(Pass *pass, const float *in, int64_t inputs, const Adapter *adapter, int64_t token)
 {
@@ -90,43 +79,33 @@ static void prepare(Pass *pass, const float *in, int64_t inputs, const Adapter *
     }
 }
 
-static void attend(Pass *pass, int64_t token, int64_t head, float *scores)
+/* The keys of a row's head in the layer at hand; its values follow them. */
+static uint16_t *keys_of(const Pass *pass, int64_t row, int64_t head)
 {
     const Model *model = pass->model;
-    const Batch *batch = pass->batch;
-    int64_t width = model->width, size = width / model->heads, reach = batch->positions[token] + 1;
-    const float *keys =
-        batch->cache + (batch->rows[token] * model->layers + pass->layer) * 2 * batch->capacity * width + head * size;
-    const float *values = keys + batch->capacity * width;
-    float *query = pass->wide + token * 3 * width + head * size;
-    float factor = 1.0f / sqrtf((float)size), highest = -INFINITY, sum = 0;
-    for (int64_t place = 0; place < reach; place++) {
-        float product = 0;
-        for (int64_t i = 0; i < size; i++)
-            product += query[i] * keys[place * width + i];
-        scores[place] = product * factor;
-        highest = highest > scores[place] ? highest : scores[place];
-    }
-    for (int64_t place = 0; place < reach; place++) {
-        scores[place] = exponential(scores[place] - highest);
-        sum += scores[place];
-    }
-    memset(query, 0, (size_t)size * sizeof(float)); /* the query has done its work: the answer takes its place */
-    for (int64_t place = 0; place < reach; place++) {
-        float share = scores[place] / sum;
-        for (int64_t i = 0; i < size; i++)
-            query[i] += share * values[place * width + i];
-    }
+    int64_t place = (row * model->layers + pass->layer) * model->heads + head;
+    return pass->batch->cache + place * 2 * pass->batch->capacity * (model->width / model->heads);
+}
+
+static void attend_head(const Pass *pass, int64_t token, int64_t head, float *scores)
+{
+    const Model *model = pass->model;
+    int64_t size = model->width / model->heads, reach = pass->batch->positions[token] + 1;
+    const uint16_t *keys = keys_of(pass, pass->batch->rows[token], head);
+    float *query = pass->wide + token * 3 * model->width + head * size;
+    attend(query, keys, keys + pass->batch->capacity * size, reach, size, scores);
 }
 
 static void remember(const Pass *pass, int64_t token)
 {
-    const Batch *batch = pass->batch;
-    int64_t width = pass->model->width;
-    float *keys = batch->cache + (batch->rows[token] * pass->model->layers + pass->layer) * 2 * batch->capacity * width;
-    const float *key = pass->wide + token * 3 * width + width;
-    memcpy(keys + batch->positions[token] * width, key, (size_t)width * sizeof(float));
-    memcpy(keys + (batch->capacity + batch->positions[token]) * width, key + width, (size_t)width * sizeof(float));
+    const Model *model = pass->model;
+    int64_t size = model->width / model->heads, position = pass->batch->positions[token];
+    for (int64_t head = 0; head < model->heads; head++) {
+        uint16_t *keys = keys_of(pass, pass->batch->rows[token], head) + position * size;
+        const float *key = pass->wide + (token * 3 + 1) * model->width + head * size;
+        halve(key, size, keys);
+        halve(key + model->width, size, keys + pass->batch->capacity * size);
+    }
 }
 
 static void embed(const Pass *pass, int64_t token)
@@ -149,6 +128,18 @@ static float *scratch_of(const Pass *pass, int64_t thread) { return pass->scratc
 static const Adapter *adapter_of(const Pass *pass, int matrix)
 {
     return pass->adapters ? pass->adapters + pass->layer * MATRICES + matrix : NULL;
+}
+
+/* One of the layer's matrices, or the head. `out` [tokens, outputs] is overwritten, added to, or written with GELU. */
+static void multiply(Pass *pass, int kind, int64_t tokens, Ending ending, float *out)
+{
+    const Model *model = pass->model;
+    pass->matrix = kind == HEAD ? &model->head : &model->layer[pass->layer].matrices[kind];
+    pass->adapter = kind == HEAD ? NULL : adapter_of(pass, kind);
+    pass->tokens = tokens;
+    pass->ending = ending;
+    pass->out = out;
+    share(pass->team, multiply_blocks, blocks_of(pass->matrix));
 }
 
 /* Ready the normalised `token` for a matrix, as its number `place`. */
@@ -193,7 +184,7 @@ static void attend_heads(void *task, int64_t thread, int64_t first, int64_t end)
     Pass *pass = task;
     int64_t heads = pass->model->heads;
     for (int64_t i = first; i < end; i++)
-        attend(pass, i / heads, i % heads, scratch_of(pass, thread));
+        attend_head(pass, i / heads, i % heads, scratch_of(pass, thread));
 }
 
 static void prepare_mixed(void *task, int64_t thread, int64_t first, int64_t end)
@@ -236,20 +227,19 @@ static void lead(Pass *pass)
     int64_t count = pass->batch->count, wanted = pass->batch->wanted_count;
     share(pass->team, embed_tokens, count);
     for (pass->layer = 0; pass->layer < model->layers; pass->layer++) {
-        const Matrix *matrices = model->layer[pass->layer].matrices;
         share(pass->team, prepare_attention, count);
-        multiply(pass, &matrices[ATTENTION], adapter_of(pass, ATTENTION), count, STORE, pass->wide);
+        multiply(pass, ATTENTION, count, STORE, pass->wide);
         share(pass->team, remember_tokens, count);
         share(pass->team, attend_heads, count * model->heads);
         share(pass->team, prepare_mixed, count);
-        multiply(pass, &matrices[MIXED], adapter_of(pass, MIXED), count, ADD, pass->hidden);
+        multiply(pass, MIXED, count, ADD, pass->hidden);
         share(pass->team, prepare_inner, count);
-        multiply(pass, &matrices[INNER], adapter_of(pass, INNER), count, GELU, pass->wide);
+        multiply(pass, INNER, count, GELU, pass->wide);
         share(pass->team, prepare_outer, count);
-        multiply(pass, &matrices[OUTER], adapter_of(pass, OUTER), count, ADD, pass->hidden);
+        multiply(pass, OUTER, count, ADD, pass->hidden);
     }
     share(pass->team, prepare_logits, wanted);
-    multiply(pass, &model->head, NULL, wanted, STORE, pass->batch->logits);
+    multiply(pass, HEAD, wanted, STORE, pass->batch->logits);
 }
 
 static void clear(void *task)

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "vector.h"
+
 enum { GROUP = 32, COLUMNS = 32, ROWS = 6 }; /* inputs to a scale; outputs, and tokens, that are multiplied at once */
 
 /* A matrix [outputs, inputs], packed by packed_weights.py: blocks of COLUMNS outputs; in a block, for every four
@@ -25,8 +27,6 @@ typedef struct { int8_t *values; float *scales; int32_t *corrections; } Quantise
 
 static int64_t blocks_of(const Matrix *matrix) { return (matrix->outputs + COLUMNS - 1) / COLUMNS; }
 static int64_t groups_of(int64_t inputs) { return (inputs + GROUP - 1) / GROUP; }
-
-static __mmask16 lanes(int64_t count) { return count >= 16 ? 0xffff : count <= 0 ? 0 : (__mmask16)((1 << count) - 1); }
 
 static void quantise(const float *in, int64_t inputs, int64_t token, const Quantised *out)
 {

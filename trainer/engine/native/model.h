@@ -11,7 +11,7 @@ typedef struct { const float *down, *up; int64_t rank; } Adapter; /* [rank, inpu
 
 /* The matrices of a layer, in the order of their use: to queries, keys and values; from what was attended to; into
  * and out of the wide part. */
-enum { ATTENTION, MIXED, INNER, OUTER, MATRICES };
+enum { ATTENTION, MIXED, INNER, OUTER, MATRICES, HEAD = MATRICES };
 
 typedef struct { Norm norms[2]; Matrix matrices[MATRICES]; } Layer;
 
@@ -26,9 +26,10 @@ typedef struct {
 
 /* `count` tokens: what they are, where each stands in its row, and which row of the cache that is. A row's earlier
  * tokens are in the cache or earlier in the batch. Logits [wanted, vocabulary] are made of those at `wanted`.
- * The cache is [rows, layers, 2, capacity, width]: keys, then values. */
+ * The cache is [rows, layers, heads, 2, capacity, width / heads] of half floats: a head's keys, then its values. */
 typedef struct {
     const int64_t *tokens, *positions, *rows, *wanted;
     int64_t count, wanted_count, capacity;
-    float *cache, *logits;
+    uint16_t *cache;
+    float *logits;
 } Batch;

@@ -2,8 +2,12 @@
 
 #pragma once
 
+#include <immintrin.h>
 #include <math.h>
 #include <stdint.h>
+
+/* Which of sixteen numbers are there, where `count` are left. */
+static __mmask16 lanes(int64_t count) { return count >= 16 ? 0xffff : count <= 0 ? 0 : (__mmask16)((1 << count) - 1); }
 
 typedef struct { const float *gain, *shift; } Norm;
 
