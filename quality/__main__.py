@@ -2,17 +2,19 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import command, corpora, machine, workload
 from bot.cli.present import print_json
-from bot.quality.evaluation import evaluate_together
+from bot.quality.evaluation import Evaluation, evaluate_together
 from quality import report
-from quality.work import CorpusWork, StepFailedError, Terms
+from quality.work import Say, StepFailedError, Terms, VoiceWork
 from trainer.bases import BUILTIN, resolve_base
 
 CANDIDATES, QUICK_CANDIDATES = 200, 40
+CYBORGS = (2, 3)  # people in each
 
 
 def arguments_of(words: list[str] | None = None) -> argparse.Namespace:
@@ -40,29 +42,35 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> None:
         quick=quick,
     )
     files = corpora.files(workload.Terms(terms.scratch, quick, threads, arguments.corpora, None))
-    works = [CorpusWork.read(file) for file in files]
+    works = [VoiceWork.read(file) for file in files]
     seeds = range(arguments.seeds or (1 if quick else 3))
     setting = report.Setting(
         started,
         quick,
         len(seeds),
-        [work.person.handle for work in works],
+        [work.name for work in works],
         machine.machine(threads),
         machine.versions({}),
         machine.commit(),
     )
-    evaluations = []
+    cyborgs = [VoiceWork.cyborg(works[:count]) for count in CYBORGS if count <= len(works)]
+    evaluations, blends = [], []
     for seed in seeds:
-        voices = [work.measured(terms, seed, say) for work in works]
-        evaluations.append(evaluate_together(voices, [work.person for work in works]))
-        figures = report.read_figures(evaluations)
-        values = report.to_json(setting, figures, evaluations)
+        evaluations.append(_measured(works, terms, seed, say))
+        blends.append([_measured([cyborg], terms, seed, say) for cyborg in cyborgs])
+        figures = report.read_figures(evaluations, blends)
+        values = report.to_json(setting, figures, evaluations, blends)
         place = report.write(values, report.picture(evaluations))  # after each seed: a run may take hours
     if arguments.json:
         print_json(values)
     else:
         report.show(setting, figures, evaluations)
     say(f"Written to {place}")
+
+
+def _measured(works: Sequence[VoiceWork], terms: Terms, seed: int, say: Say) -> Evaluation:
+    voices = [work.measured(terms, seed, say) for work in works]
+    return evaluate_together(voices, [person for work in works for person in work.people])
 
 
 def main() -> None:

@@ -45,7 +45,10 @@ def reference(folder: Path, steps: str) -> None:
 
 
 def measure(folder: Path, reference_model: str, candidates: str, seed: str, answer: str) -> None:
-    """Let the voice speak as the product does, on the CPU, and measure it; no two seeds share a draw."""
+    """Let the voice speak as the product does, on the CPU, and measure it; no two seeds share a draw.
+
+    `reference_model` is empty where nothing was tuned by the reference recipe.
+    """
     from bot.quality.people import Person
     from bot.quality.voice_quality import VoiceQuality, measure_voice
     from bot.shelf import VoiceShelf
@@ -68,7 +71,7 @@ def measure(folder: Path, reference_model: str, candidates: str, seed: str, answ
                 settings,
                 candidates=int(candidates),
                 seed=int(seed) * 1_000_000,
-                reference=Path(reference_model),
+                reference=Path(reference_model) if reference_model else None,
             )
 
     write_json(Path(answer), asyncio.run(work()).to_json())

@@ -15,6 +15,9 @@ GOALS = (
     # The product begins answers with a word of what was asked, which any measure of shared words rewards.
     Goal("relevance.own_times_chance", "the same without the opening that was taken from the prompt"),
     Goal("cut_in_a_word", "texts cut in the middle of a word, after the gates", 0.0, False),
+    Goal(
+        "cyborg.furthest_share", "share of a cyborg's posts that are whose, furthest from equal shares", 0.1, False
+    ),
     Goal("base.bits_per_byte", "the untuned base on the same held-out posts", None, False),
     # 15% below the 2.03 of a first trial of that size.
     Goal("base.pretraining_bits_per_byte", "the base on posts held out when it was made", 1.7255, False),

@@ -33,20 +33,33 @@ class Setting:
     commit: str
 
 
-def read_figures(evaluations: Sequence[Evaluation]) -> list[Figure]:
-    """Every goal in its order, with the median over the seeds; there is an evaluation for each seed."""
+def read_figures(evaluations: Sequence[Evaluation], cyborgs: Sequence[Sequence[Evaluation]]) -> list[Figure]:
+    """Every goal in its order, with the median over the seeds; there is an evaluation for each seed, and for each
+    seed one of every cyborg.
+    """
     pretraining = json.loads((BUILTIN_FOLDER / "pretraining.json").read_text(encoding="utf-8"))
     own = float(pretraining["held_out_bits_per_byte"]["posts"])
     found = []
     for goal in GOALS:
         values = [evaluation.figures.get(goal.key) for evaluation in evaluations]
+        reasons = [evaluation.why_not.get(goal.key, "") for evaluation in evaluations]
         if goal.key == "base.pretraining_bits_per_byte":
             values = [own]
+        if goal.key == "cyborg.furthest_share":
+            values = [max(map(furthest_share, blends), default=None) for blends in cyborgs]
+            reasons = ["A cyborg takes at least two corpora."]
         there = [value for value in values if value is not None]
-        reasons = [evaluation.why_not.get(goal.key, "") for evaluation in evaluations]
         why_not = next(filter(None, reasons), NOT_MEASURED)
         found.append(Figure(goal, Spread.of(there)) if there else Figure(goal, None, why_not))
     return found
+
+
+def furthest_share(cyborg: Evaluation) -> float:
+    """How far from an equal share the posts of the person are whom the classifier finds least or most; 0 to 1."""
+    assert cyborg.attribution is not None
+    (shares,) = cyborg.attribution.shares
+    people = cyborg.attribution.people
+    return max(abs(shares.get(handle, 0.0) - 1 / len(people)) for handle in people)
 
 
 def middle(evaluations: Sequence[Evaluation]) -> Evaluation:
@@ -55,7 +68,12 @@ def middle(evaluations: Sequence[Evaluation]) -> Evaluation:
     return ordered[len(ordered) // 2]
 
 
-def to_json(setting: Setting, figures: Sequence[Figure], evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+def to_json(
+    setting: Setting,
+    figures: Sequence[Figure],
+    evaluations: Sequence[Evaluation],
+    cyborgs: Sequence[Sequence[Evaluation]],
+) -> dict[str, Any]:
     """The keys of GOALS stand at the top, beside what they were measured on and what each seed gave."""
     return {
         "measured_at": setting.started.isoformat(timespec="seconds"),
@@ -66,6 +84,7 @@ def to_json(setting: Setting, figures: Sequence[Figure], evaluations: Sequence[E
         "commit": setting.commit,
         **{figure.goal.key: figure.to_json() for figure in figures},
         "seeds": [evaluation_report.to_json(evaluation) for evaluation in evaluations],
+        "cyborgs": [[evaluation_report.to_json(evaluation) for evaluation in blends] for blends in cyborgs],
     }
 
 

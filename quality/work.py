@@ -1,4 +1,4 @@
-"""The work of one corpus and seed, as folders in the scratch; each piece is made by `quality.child` and kept.
+"""The work of one voice and seed, as folders in the scratch; each piece is made by `quality.child` and kept.
 
 scratch/<handle>-<digest>/<voice key>/          a job, the voice tuned by it, and what was measured of it
 scratch/<handle>-<digest>/reference-<digest>/   a job, and the base tuned on it by the reference recipe
@@ -7,7 +7,7 @@ scratch/<handle>-<digest>/reference-<digest>/   a job, and the base tuned on it 
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,56 +49,74 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class CorpusWork:
-    """A corpus, split once: what is held out is the same for every seed and for the reference recipe."""
+class VoiceWork:
+    """The corpora of one voice, each split once: what is held out is the same for every seed and recipe."""
 
-    person: Person
-    digest: str
+    people: tuple[Person, ...]  # several for a cyborg
+    digests: tuple[str, ...]
 
     @classmethod
-    def read(cls, file: Path) -> "CorpusWork":
+    def read(cls, file: Path) -> "VoiceWork":
         """As an import and a training of the product would have it."""
         reading = read_posts(file, bounds=ImportSettings())
         corpus = build_corpus(reading.handle, reading.posts, "default")
         learn, held_out = split(corpus.texts)
-        return cls(Person(corpus.handle, tuple(learn), tuple(held_out)), corpus.digest)
+        return cls((Person(corpus.handle, tuple(learn), tuple(held_out)),), (corpus.digest,))
+
+    @classmethod
+    def cyborg(cls, works: Sequence["VoiceWork"]) -> "VoiceWork":
+        """All of them in one voice."""
+        return cls(
+            tuple(person for work in works for person in work.people),
+            tuple(digest for work in works for digest in work.digests),
+        )
+
+    @property
+    def name(self) -> str:
+        return " + ".join(person.handle for person in self.people)
 
     def measured(self, terms: Terms, seed: int, say: Say) -> VoiceQuality:
-        """Tune ours and, once, the reference, and measure; what is in the scratch already is not made again.
+        """Tune ours and, once for one person, the reference, and measure; what is in the scratch already is not
+        made again.
 
         Raises StepFailedError.
         """
         own, reference = self._folder(terms, seed), self._reference(terms)
         answer = own / f"quality-{terms.candidates}.json"
-        who = f"{self.person.handle}, seed {seed}"
+        alone = len(self.people) == 1
+        who = f"{self.name}, seed {seed}"
         if not (own / "voice" / "voice.json").exists():
             say(f"{who}: tuning")
             self._job(terms, terms.recipe(seed), own)
             run_step(terms, own, "tune")
-        if not (reference / MODEL).exists():
-            say(f"{self.person.handle}: tuning by the reference recipe")
+        if alone and not (reference / MODEL).exists():
+            say(f"{self.name}: tuning by the reference recipe")
             self._job(terms, Recipe.for_base(terms.base.parameters, "reference"), reference)
             run_step(terms, reference, "reference", str(QUICK_REFERENCE_STEPS if terms.quick else -1))
         if not answer.exists():
             say(f"{who}: measuring")
-            run_step(terms, own, "measure", str(reference / MODEL), str(terms.candidates), str(seed), str(answer))
+            beside = str(reference / MODEL) if alone else ""
+            run_step(terms, own, "measure", beside, str(terms.candidates), str(seed), str(answer))
         return VoiceQuality.from_json(json.loads(answer.read_text(encoding="utf-8")))
 
     def _folder(self, terms: Terms, seed: int) -> Path:
-        key = voice_key({self.person.handle: self.digest}, terms.base.digest, terms.recipe(seed))
-        return self._corpus_folder(terms) / key
+        handles = [person.handle for person in self.people]
+        digests = dict(zip(handles, self.digests, strict=True))
+        return self._corpus_folder(terms) / voice_key(digests, terms.base.digest, terms.recipe(seed))
 
     def _reference(self, terms: Terms) -> Path:
         return self._corpus_folder(terms) / f"reference-{terms.base.digest}{'-quick' if terms.quick else ''}"
 
     def _corpus_folder(self, terms: Terms) -> Path:
-        return terms.scratch / f"{self.person.handle}-{self.digest[:12]}"
+        parts = [
+            f"{person.handle}-{digest[:12]}" for person, digest in zip(self.people, self.digests, strict=True)
+        ]
+        return terms.scratch / "+".join(parts)
 
     def _job(self, terms: Terms, recipe: Recipe, folder: Path) -> None:
-        person = self.person
-        corpus = JobCorpus(person.handle, list(person.learn), list(person.held_out))
+        corpora = tuple(JobCorpus(who.handle, list(who.learn), list(who.held_out)) for who in self.people)
         base = terms.base
-        Job(folder.name, base.name, str(base.folder), recipe, (corpus,), terms.threads).write(folder)
+        Job(folder.name, base.name, str(base.folder), recipe, corpora, terms.threads).write(folder)
 
 
 def run_step(terms: Terms, folder: Path, step: str, *arguments: str) -> None:

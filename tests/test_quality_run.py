@@ -19,7 +19,7 @@ from data.samples import SAMPLES
 from quality import report, work
 from quality.__main__ import arguments_of
 from quality.goals import GOALS, Figure, Goal
-from quality.work import CorpusWork, StepFailedError, Terms
+from quality.work import StepFailedError, Terms, VoiceWork
 from tests.test_quality_voices import person, quality
 from trainer.bases import BUILTIN, resolve_base
 from trainer.job import Job
@@ -39,8 +39,15 @@ def evaluations() -> list[Evaluation]:
     return found
 
 
+def cyborg(of_ada: int) -> Evaluation:
+    """Of twenty texts so many are ada's, the others bo's."""
+    ada, bo = person("ada"), person("bo", str.upper)
+    both = replace(quality("both", [*ada.learn[:of_ada], *bo.learn[: 20 - of_ada]]), handles=("ada", "bo"))
+    return evaluate_together([both], [ada, bo])
+
+
 def test_the_keys_are_the_measures_and_the_base() -> None:
-    assert {goal.key for goal in GOALS} == {*KEYS, "base.pretraining_bits_per_byte"}
+    assert {goal.key for goal in GOALS} == {*KEYS, "base.pretraining_bits_per_byte", "cyborg.furthest_share"}
 
 
 def test_a_goal_is_met_from_its_limit_on() -> None:
@@ -54,8 +61,9 @@ def test_a_goal_is_met_from_its_limit_on() -> None:
 
 def test_the_report_holds_medians_over_the_seeds_and_whether_goals_are_met(tmp_path: Path) -> None:
     every = evaluations()
-    figures = report.read_figures(every)
-    place = report.write(report.to_json(SETTING, figures, every), report.picture(every), tmp_path)
+    blends = [[cyborg(10)], [cyborg(13)], [cyborg(20)]]
+    figures = report.read_figures(every, blends)
+    place = report.write(report.to_json(SETTING, figures, every, blends), report.picture(every), tmp_path)
     values = json.loads(place.read_text(encoding="utf-8"))
     told = values["attribution.share_of_ceiling"]
     assert (told["value"], told["spread"], told["met"]) == (0.5, [0, 1], False)
@@ -67,7 +75,9 @@ def test_the_report_holds_medians_over_the_seeds_and_whether_goals_are_met(tmp_p
     missing = values["bits_per_byte.gain_over_reference"]
     assert (missing["value"], missing["met"]) == (None, None)
     assert "reference recipe" in missing["why_not"]
-    assert len(values["seeds"]) == 3
+    assert len(values["seeds"]) == len(values["cyborgs"]) == 3
+    unequal = values["cyborg.furthest_share"]
+    assert (unequal["value"], unequal["spread"], unequal["met"]) == (0.15, [0, 0.5], False)
     names = ["2026-01-02T03-04-05.json", "2026-01-02T03-04-05.png", "latest.json", "latest.png"]
     assert sorted(file.name for file in tmp_path.iterdir()) == names
     assert Image.open(io.BytesIO((tmp_path / "latest.png").read_bytes())).format == "PNG"
@@ -76,7 +86,7 @@ def test_the_report_holds_medians_over_the_seeds_and_whether_goals_are_met(tmp_p
 def test_what_is_shown_is_the_middle_seed_and_every_goal(capsys: pytest.CaptureFixture[str]) -> None:
     every = evaluations()
     assert report.middle(every) is every[1]
-    report.show(SETTING, report.read_figures(every), every)
+    report.show(SETTING, report.read_figures(every, []), every)
     shown = capsys.readouterr().out
     assert all(goal.key in shown for goal in GOALS)
     assert "1.500" in shown
@@ -84,7 +94,7 @@ def test_what_is_shown_is_the_middle_seed_and_every_goal(capsys: pytest.CaptureF
 
 def test_one_corpus_alone_says_why_it_has_no_attribution() -> None:
     alone = evaluate_together([quality("ada", ["fog"])], [person("ada")])
-    figure = report.read_figures([alone])[0]
+    figure = report.read_figures([alone], [[]])[0]
     assert (figure.goal.key, figure.spread, figure.why_not) == ("attribution.share_of_ceiling", None, ALONE)
 
 
@@ -111,7 +121,7 @@ class TestWork:
                 Path(arguments[-1]).write_text(json.dumps(one.to_json()), encoding="utf-8")
 
         monkeypatch.setattr(work, "run_step", make)
-        corpus = CorpusWork.read(SAMPLES["lampkeeper_ode"])
+        corpus = VoiceWork.read(SAMPLES["lampkeeper_ode"])
         first = corpus.measured(terms, 0, lambda _: None)
         assert made == ["tune", "reference", "measure"]
         assert corpus.measured(terms, 0, lambda _: None) == first
@@ -121,10 +131,31 @@ class TestWork:
         corpus.measured(replace(terms, candidates=50), 1, lambda _: None)
         assert made[5:] == ["measure"]
 
+    def test_a_cyborg_learns_all_its_people_and_has_no_reference(
+        self, terms: Terms, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made: list[str] = []
+
+        def make(_: Terms, folder: Path, step: str, *arguments: str) -> None:
+            made.append(step)
+            if step == "tune":
+                assert [corpus.handle for corpus in Job.read(folder).corpora] == sorted(SAMPLES)
+                (folder / "voice").mkdir()
+                (folder / "voice" / RECORD).write_text("{}", encoding="utf-8")
+            else:
+                assert arguments[0] == ""
+                Path(arguments[-1]).write_text(json.dumps(quality("both", ["fog"]).to_json()), encoding="utf-8")
+
+        monkeypatch.setattr(work, "run_step", make)
+        both = VoiceWork.cyborg([VoiceWork.read(SAMPLES[handle]) for handle in sorted(SAMPLES)])
+        both.measured(terms, 0, lambda _: None)
+        assert made == ["tune", "measure"]
+        assert both.name == " + ".join(sorted(SAMPLES))
+
     def test_every_seed_holds_out_the_same(self, terms: Terms) -> None:
-        corpus = CorpusWork.read(SAMPLES["lampkeeper_ode"])
-        assert corpus == CorpusWork.read(SAMPLES["lampkeeper_ode"])
-        assert 0.05 < len(corpus.person.held_out) / len(corpus.person.posts) < 0.2
+        corpus = VoiceWork.read(SAMPLES["lampkeeper_ode"])
+        assert corpus == VoiceWork.read(SAMPLES["lampkeeper_ode"])
+        assert 0.05 < len(corpus.people[0].held_out) / len(corpus.people[0].posts) < 0.2
         assert terms.recipe(0) != terms.recipe(1)
 
     def test_a_step_that_breaks_off_says_where_the_reason_stands(self, terms: Terms, tmp_path: Path) -> None:
