@@ -19,7 +19,7 @@ def settings_for(server: BlueskyServer, home: Path, *, dry_run: bool = False, **
         "app_password": server.bot.app_password,
         "service": server.origin,
         "public_api": server.public_origin,
-        "timeout_seconds": 1.0,
+        "timeout_seconds": 2.0,
     }
     bluesky = BlueskySettings(**{**account, **of_bluesky})
     return Settings(home=home, dry_run=dry_run, bluesky=bluesky, _env_file=None)
