@@ -164,7 +164,7 @@ async def test_reading_that_fails_is_not_done(
         case "cut":
             server.faults.cut("GET", PROFILE)
         case "slow":
-            server.faults.delay("GET", PROFILE, 1.3)
+            server.faults.delay("GET", PROFILE, 2.6)
         case "garbage":
             server.faults.fail("GET", PROFILE, status=200, body='{"did": ', content_type=json)
         case "empty":
