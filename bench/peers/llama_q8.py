@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from bench.peers.generate import TOP_P, Speak
 
@@ -74,9 +75,18 @@ def convert(folder: Path, target: Path) -> None:
 
 def load(model: Path, opening: str, threads: int) -> Speak:
     """Its Python interface answers one by one: ten candidates are ten answers that share a prompt once read."""
-    from llama_cpp import Llama
+    import llama_cpp
 
-    llama = Llama(str(model), n_ctx=256, n_threads=threads, n_threads_batch=threads, verbose=False)
+    usual = llama_cpp.llama_model_default_params
+
+    def without_amx() -> Any:
+        """Where a processor has AMX, 0.3.36 dies of a segmentation fault in its own arrangement of the weights."""
+        parameters = usual()
+        parameters.use_extra_bufts = False
+        return parameters
+
+    llama_cpp.llama_cpp.llama_model_default_params = without_amx
+    llama = llama_cpp.Llama(str(model), n_ctx=256, n_threads=threads, n_threads_batch=threads, verbose=False)
     prompt = llama.tokenize(opening.encode(), add_bos=False, special=False)
     end = llama.token_eos()
 
