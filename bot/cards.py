@@ -9,7 +9,7 @@ from bot.picture import share_picture, split_at_opening
 from data.settings import Settings
 from data.store import Store
 from trainer.card import Person, model_card
-from trainer.voice import EXAMPLE_OPENING, Voice
+from trainer.voice import Voice
 
 CARD, PICTURE = "README.md", "predictions.png"  # the reference's name for it
 
@@ -56,11 +56,12 @@ async def cover_of(
 def _picture(voice: Voice, settings: Settings, people: Sequence[Person]) -> bytes:
     """Empty where none of the voice's examples passes the gate that all it says must pass."""
     gates = Gates(CopyIndex(voice.training_posts()), BlockList(settings.gates.block_list))
-    examples = [Candidate(text, opening=EXAMPLE_OPENING) for text in voice.record.examples]
+    opening = voice.record.opening
+    examples = [Candidate(text, opening=opening) for text in voice.record.examples]
     passed, _ = judge(examples, gates)
     if not passed:
         return b""
     names = {person.handle: person.name for person in people}
     handles = voice.record.handles
     called = [names.get(handle, "") for handle in handles]
-    return share_picture(called, handles, *split_at_opening(passed[0].text, EXAMPLE_OPENING))
+    return share_picture(called, handles, *split_at_opening(passed[0].text, opening))

@@ -13,6 +13,7 @@ from bot.gates.copies import CopyIndex
 from bot.relevance import Relevance
 from bot.shelf import VoiceShelf
 from data.errors import NothingToSayError
+from data.likeness import sets_no_spaces
 from data.settings import Settings
 from data.store import Store
 from trainer.engine import Line, Sampling
@@ -172,7 +173,7 @@ class Imitator:
         sampling = Sampling(
             temperature=self._settings.temperature,
             top_p=self._settings.top_p,
-            max_tokens=self._settings.max_tokens,
+            max_tokens=voice.record.as_long_as(self._settings.max_tokens),
         )
         continuations = await self._shelf.speak(voice, lines, sampling, again)
         candidates = [
@@ -242,7 +243,9 @@ def _tries(openings: Sequence[str], first: int, count: int) -> Iterator[list[Lin
 
 def _keeps_its_topic(candidate: Candidate) -> bool:
     """Whether the opening that was chosen for it stayed whole: "The gull" must not become "The gulling"."""
-    return not (candidate.opening and candidate.text[len(candidate.opening) :][:1].isalnum())
+    opening, following = candidate.opening, candidate.text[len(candidate.opening) :][:1]
+    ends_anywhere = sets_no_spaces(opening[-1:]) or sets_no_spaces(following)
+    return not (opening and following.isalnum() and not ends_anywhere)
 
 
 def _distinct(candidates: list[Candidate]) -> list[Candidate]:

@@ -1,20 +1,22 @@
 """Keeping to the topic: which candidate answers a prompt best, and how to begin so that a voice stays on it.
 
 A small lexical measure, deterministic and without a model: words count by how rare they are in the voice's posts.
+Where a script sets no spaces between words, each two characters in a row stand for one.
 """
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 from math import isclose, log
 
-from data.likeness import normalise
+from data.likeness import count_words, normalise, sets_no_spaces
 
 # What candidates are measured by, summing to 1: shared words first, then parts of words, then form.
 _WORDS_WEIGHT, _PARTS_WEIGHT, _FORM_WEIGHT = 0.6, 0.25, 0.15
-_GOOD_LENGTH = range(5, 41)  # words; shorter says little, longer wanders
+_SHORTEST, _LONGEST = 5, 40  # words; shorter says little, longer wanders
 _SHORTEST_STEM = 3  # letters that must be left of a word when its ending goes
 _ENDINGS = ("ings", "ing", "ies", "ed", "es", "s", "ly", "y")
 
@@ -35,6 +37,11 @@ _FUNCTION_WORDS = frozenset(_ASKING_AND_BINDING.split())
 # Whose thing a prompt talks of, as the voice would say it: "your fog" is "my fog" to the one who answers.
 _TURNED = {"your": "my", "my": "your", "the": "the", "our": "our", "this": "this"}
 
+# In a script without spaces: how many characters an opening has, and how many of a prompt are looked at.
+_OPENING_CHARACTERS = range(2, 7)
+_MOST_LOOKED_AT = 200
+_CLAUSE_END = re.compile(r"[.!?\u2026\u3001\u3002\uff01\uff0c\uff1f\s]+")
+
 _POSSESSIVE = re.compile(r"['\u2019]s\b")
 
 
@@ -45,23 +52,28 @@ class Relevance:
         self._posts = max(1, len(posts))
         self._frequency: Counter[str] = Counter()
         self._before: Counter[tuple[str, str]] = Counter()  # (determiner, stem) as the voice pairs them
+        starts: list[str] = []  # of what is said in scripts without spaces
         stem = cache(_stem)  # of 45,000 words in 2,300 posts few are new: 53 ms became 25
         for post in posts:
             words = normalise(post).split()
+            if not post.isascii() and any(map(sets_no_spaces, words)):
+                said = map(normalise, _CLAUSE_END.split(post))
+                starts += [start[: _OPENING_CHARACTERS[-1]] for start in said if sets_no_spaces(start)]
+                words = _in_pairs(words)
             self._frequency.update(set(map(stem, words)))
             self._before.update([(first, stem(second)) for first, second in pairwise(words) if first in _TURNED])
+        self._starts = sorted(starts)
 
     def score(self, prompt: str, text: str) -> float:
         """How well `text` answers `prompt`, 0 to 1; a prompt without a topic leaves only the form to judge."""
         asked = {_stem(word) for word in _content_words(prompt)}
-        words = normalise(text).split()
-        said = {_stem(word) for word in words}
+        said = {_stem(word) for word in _in_pairs(normalise(text).split())}
         total = sum(self._weight(stem) for stem in asked)
         shared = sum(self._weight(stem) for stem in asked & said) / total if total else 0.0
         parts = _trigrams(asked)
         alike = len(parts & _trigrams(said)) / len(parts) if parts else 0.0
-        ends_well = bool(re.search(r"[.!?\u2026\u3002\uff01\uff1f\"\u201d)]$|[^\w\s,;:\-]$", text.rstrip()))
-        form = 0.5 * (len(words) in _GOOD_LENGTH) + 0.5 * ends_well
+        ends_well = bool(re.search(r"[^\w\s,;:\-\u060c\u061b\u3001]$", text.rstrip()))
+        form = 0.5 * (_SHORTEST <= count_words(text) <= _LONGEST) + 0.5 * ends_well
         return _WORDS_WEIGHT * shared + _PARTS_WEIGHT * alike + _FORM_WEIGHT * form
 
     def is_best(self, prompt: str, text: str) -> bool:
@@ -71,7 +83,7 @@ class Relevance:
 
     def may_become_best(self, text: str) -> bool:
         """Whether a text that is not at its end yet is short enough for that."""
-        return len(normalise(text).split()) <= _GOOD_LENGTH[-1]
+        return count_words(text) <= _LONGEST
 
     def rank(self, prompt: str, texts: Sequence[str]) -> list[int]:
         """Positions in `texts`, best answer first; equals keep their order."""
@@ -88,21 +100,26 @@ class Relevance:
         return f"{before} {prompt}".strip()
 
     def topics(self, prompt: str) -> list[str]:
-        """The words a prompt is about: the voice's own first, of those the things ("the fog"), then the rarest."""
+        """The words a prompt is about: the voice's own first, of those the things ("the fog"), then the rarest.
+
+        None in scripts without spaces, where nobody can see what is a word.
+        """
 
         def place(word: str) -> tuple[bool, bool, float]:
             stem = _stem(word)
             return not self._frequency[stem], not self._determiners(prompt, word), -self._weight(stem)
 
-        return sorted(dict.fromkeys(_content_words(prompt)), key=place)
+        spaced = (word for word in _content_words(prompt) if not sets_no_spaces(word))
+        return sorted(dict.fromkeys(spaced), key=place)
 
     def openings(self, prompt: str, most: int = 4) -> list[str]:
         """Ways to begin an answer, the free one (`""`) first: `["", "The fog", "Fog", "My fog"]`.
 
         A voice only continues text, so a topic at its start is what keeps it there. Determiners are those that the
-        prompt or the voice's own posts put before the word. Names keep their capital and get no determiner.
+        prompt or the voice's own posts put before the word. Names keep their capital and get no determiner. In
+        scripts without spaces it begins as the voice has begun, with what stands in the prompt.
         """
-        found = [""]
+        found = ["", *self._own_starts(prompt)]
         prompt = _POSSESSIVE.sub("", prompt)
         spelled = {normalise(word): word for word in re.findall(r"[^\W_]+", prompt)}
         for topic in self.topics(prompt):
@@ -113,6 +130,22 @@ class Relevance:
             things = [f"{before.capitalize()} {word.lower()}" for before in self._determiners(prompt, topic)]
             found += [*things[:1], word.capitalize() if word.islower() else word, *things[1:2]]
         return list(dict.fromkeys(found))[:most]
+
+    def _own_starts(self, prompt: str) -> list[str]:
+        """The longest passages in scripts without spaces with which the voice began twice or more; of equal length
+        the rarest first.
+        """
+        found: dict[str, int] = {}
+        for run in filter(sets_no_spaces, normalise(prompt[:_MOST_LOOKED_AT]).split()):
+            for place in range(len(run)):
+                for length in reversed(_OPENING_CHARACTERS):
+                    passage = run[place : place + length]
+                    first = bisect_left(self._starts, passage)
+                    times = bisect_left(self._starts, passage + "\U0010ffff") - first
+                    if times > 1 and len(passage) == length:
+                        found[passage] = times
+                        break
+        return sorted(found, key=lambda passage: (-len(passage), found[passage]))
 
     def _determiners(self, prompt: str, topic: str) -> list[str]:
         """What may stand before a topic: as the prompt has it, turned round, then as the voice mostly has it."""
@@ -128,8 +161,19 @@ class Relevance:
 
 
 def _content_words(text: str) -> list[str]:
-    words = normalise(_POSSESSIVE.sub("", text)).split()
+    words = _in_pairs(normalise(_POSSESSIVE.sub("", text)).split())
     return [word for word in words if word not in _FUNCTION_WORDS and len(word) > 1]
+
+
+def _in_pairs(words: Sequence[str]) -> list[str]:
+    """The words, and in place of each run in a script without spaces its characters, two by two."""
+    parts: list[str] = []
+    for word in words:
+        if len(word) > 2 and sets_no_spaces(word):
+            parts += map("".join, pairwise(word))
+        else:
+            parts.append(word)
+    return parts
 
 
 def _stem(word: str) -> str:

@@ -72,6 +72,11 @@ def count_words(text: str) -> float:
     return sum(map(_weight, units_of(normalise(text)))) / 2
 
 
+def sets_no_spaces(text: str) -> bool:
+    """Whether it begins with a character of a script without spaces: where such a word ends, nobody can see."""
+    return _UNSPACED_CHARACTER.match(text) is not None
+
+
 def units_of(normalised: str) -> list[str]:
     """Its words, and each character of a script that sets no spaces."""
     return normalised.split() if normalised.isascii() else _UNIT.findall(normalised)
@@ -227,7 +232,7 @@ def _jaccard(one: set[str], other: set[str]) -> float:
 
 def _weight(unit: str) -> int:
     """In half words."""
-    return 1 if len(unit) == 1 and _UNSPACED_CHARACTER.match(unit) else 2
+    return 1 if len(unit) == 1 and sets_no_spaces(unit) else 2
 
 
 def _common_start(one: Sequence[str], other: Sequence[str]) -> int:

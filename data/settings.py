@@ -34,7 +34,7 @@ class SpeakSettings(_Section):
     )
     temperature: float = Field(1.0, gt=0, le=5, description="Sampling temperature, as in the reference.")
     top_p: float = Field(0.95, gt=0, le=1, description="Nucleus size, as in the reference.")
-    max_tokens: int = Field(80, ge=2, le=160, description="Longest answer, in tokens.")
+    max_tokens: int = Field(80, ge=2, le=160, description="Longest answer, in tokens of English.")
 
 
 class GateSettings(_Section):

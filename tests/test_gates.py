@@ -110,6 +110,8 @@ def test_unfinished_texts_must_end_a_sentence() -> None:
         ("The wave was high. It was 3.", "The wave was high."),
         ("船がよく見えます。とても静か", "船がよく見えます。"),
         ("All is well… but is", "All is well…"),
+        ("لماذا نسي القط المفتاح؟ ومتى", "لماذا نسي القط المفتاح؟"),
+        ("आज समुद्र शांत है। और", "आज समुद्र शांत है।"),
     ],
 )
 def test_trim_cuts_back_to_the_last_sentence(text: str, whole: str | None) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -27,12 +28,14 @@ class ScriptedEngine:
     def __init__(self, texts: Iterable[str]) -> None:
         self._texts = iter(texts)
         self.lines: list[Line] = []
+        self.sampling = Sampling()
 
     def load(self, voice: Voice) -> "ScriptedEngine":
         return self
 
     def speak(self, lines: Sequence[Line], sampling: Sampling) -> list[Continuation]:
         self.lines += lines
+        self.sampling = sampling
         return [Continuation(next(self._texts), finished=True) for _ in lines]
 
 
@@ -77,6 +80,28 @@ async def test_a_topic_that_became_another_word_is_no_answer(
         imitator = Imitator(shelf, store, settings)
         reply = await imitator.answer(voice, "what about the fog?", occasion=Occasion("test"))
     assert reply.text == "Nothing much to report."
+
+
+async def test_where_no_spaces_are_set_a_topic_goes_on_as_it_likes(
+    store: Store, settings: Settings, voice: Voice
+) -> None:
+    posts = ["駅の猫は今日も眠そうだ。", "駅の猫は黒い鞄を隠した。"]
+    (voice.folder / "posts.json").write_text(json.dumps(posts))
+    engine = ScriptedEngine(["静かに待っている。", "何もありません。"] * 4)
+    async with VoiceShelf(engine, 10) as shelf:
+        reply = await Imitator(shelf, store, settings).answer(voice, "駅の猫は?", occasion=Occasion("test"))
+    assert reply.text == "駅の猫は静かに待っている。"
+
+
+@pytest.mark.parametrize(("spelled", "longest"), [(0.0, 80), (0.27, 80), (0.45, 120), (3.0, 160)])
+async def test_what_is_spelled_in_pieces_may_be_as_long_as_english(
+    store: Store, settings: Settings, voice: Voice, spelled: float, longest: int
+) -> None:
+    voice = replace(voice, record=replace(voice.record, tokens_per_character=spelled))
+    engine = ScriptedEngine(["Nothing much to report."] * 8)
+    async with VoiceShelf(engine, 10) as shelf:
+        await Imitator(shelf, store, settings).continue_opening(voice, "", 1, occasion=Occasion("test"))
+    assert engine.sampling.max_tokens == longest
 
 
 async def test_copies_and_live_mentions_are_never_said_and_are_counted(

@@ -65,3 +65,31 @@ def test_any_text_is_ranked_and_opened(prompt: str, texts: list[str], posts: lis
     openings = voice.openings(prompt)
     assert openings[0] == ""
     assert len(openings) == len(set(openings)) <= 4
+
+
+STATION = Relevance(
+    [
+        "駅の猫は今日も眠そうだ。終電のころ、駅の猫は静かだ。",
+        "古い時計が遅れている。駅の猫がまた光っている。",
+        "古い時計は待合室にあった。",
+        "I like tea.",
+    ]
+)
+
+
+def test_where_no_spaces_are_set_an_answer_begins_as_the_voice_began() -> None:
+    assert STATION.openings("ねえ、駅の猫はどう思いますか") == ["", "駅の猫は"]
+    assert STATION.openings("待合室の古い時計と駅の猫") == ["", "古い時計", "駅の猫"]
+    assert STATION.openings("どう思いますか") == [""]
+    assert STATION.openings("駅の猫 and tea?") == ["", "駅の猫", "Tea"]
+
+
+def test_where_no_spaces_are_set_characters_in_a_row_are_the_topic() -> None:
+    texts = ["待合室で黒い鞄を拾ったそうだ。", "駅の猫が黒い鞄を隠したそうだ。"]
+    assert STATION.rank("駅の猫はどこですか", texts) == [1, 0]
+    assert STATION.score("なぜ", "駅の猫が黒い鞄を隠したそうだ。") > STATION.score("なぜ", "駅の猫、")
+
+
+def test_a_long_text_without_spaces_is_no_answer_of_one_word() -> None:
+    assert STATION.may_become_best("猫" * 80)
+    assert not STATION.may_become_best("猫" * 81)

@@ -21,7 +21,7 @@ from trainer.engine import Sampling
 from trainer.learned import Learned
 from trainer.quality import quality_rows
 from trainer.recipe import Recipe
-from trainer.voice import EXAMPLE_OPENING, UNASKED, Voice, VoiceRecord
+from trainer.voice import UNASKED, Voice, VoiceRecord
 
 LANGUAGE_SHARE = 0.1  # of what was learned, from which on a language is the model's
 
@@ -160,7 +160,7 @@ def model_card(
         reasons=REASONS,
         sources=SOURCES,
         perplexity=math.exp,
-        opening=EXAMPLE_OPENING,
+        opening=facts.record.opening,
         unasked=UNASKED,
         quality=quality_rows(facts.record.quality),
         sampling=Sampling(),
@@ -184,7 +184,7 @@ def _metadata(facts: CardFacts, picture: str) -> ModelCardData:
         pipeline_tag="text-generation",
         tags=["huggingtweets", *(["mynah"] if facts.trained_here else []), "gpt2", facts.kind],
         thumbnail=visible(picture) or None,
-        widget=[{"text": EXAMPLE_OPENING}],
+        widget=[{"text": facts.record.opening}] if facts.record.opening else None,
         inference={
             "parameters": {
                 "do_sample": True,

@@ -9,7 +9,7 @@ import torch
 from data.likeness import LikenessIndex
 from trainer.engine import Line, Sampling
 from trainer.engine.torch_engine import TorchEngine
-from trainer.voice import EXAMPLE_OPENING, UNASKED, Voice
+from trainer.voice import UNASKED, Voice
 
 EXAMPLES = 10
 SAMPLING = Sampling(max_tokens=60)
@@ -17,10 +17,11 @@ SAMPLING = Sampling(max_tokens=60)
 
 def with_examples(voice: Voice, device: str) -> Voice:
     """The voice with its examples and copy rate, drawn with the seeds 0, 1, 2 ... and none left out."""
-    lines = [Line(EXAMPLE_OPENING, seed) for seed in range(EXAMPLES)]
+    lines = [Line(voice.record.opening, seed) for seed in range(EXAMPLES)]
     lines += [Line("", EXAMPLES + number) for number in range(UNASKED)]
     with _one_thread():
-        continuations = TorchEngine(device).load(voice).speak(lines, SAMPLING)
+        sampling = replace(SAMPLING, max_tokens=voice.record.as_long_as(SAMPLING.max_tokens))
+        continuations = TorchEngine(device).load(voice).speak(lines, sampling)
     said = [line.opening + continuation.text for line, continuation in zip(lines, continuations, strict=True)]
     rate = copy_rate(said[EXAMPLES:], voice.training_posts())
     return replace(voice, record=replace(voice.record, examples=tuple(said[:EXAMPLES]), copy_rate=rate))

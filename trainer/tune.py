@@ -141,7 +141,11 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
     if load_checkpoint(folder / "best.safetensors", model, []) is None:
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)  # so that the next attempt starts again
         raise OSError("the best weights can't be read back")
-    return save_voice(folder, job, model, state)
+    spelled = max(
+        sum(map(len, tokens)) / sum(len(post) + 1 for post in corpus.learn)
+        for corpus, tokens in zip(job.corpora, learn, strict=True)
+    )
+    return save_voice(folder, job, model, state, spelled)
 
 
 def load_model(base: Path, recipe: Recipe, arithmetic: Arithmetic) -> nn.Module:
@@ -186,7 +190,9 @@ def rate_factor(step: int, steps: int, warmup_share: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
-def save_voice(folder: Path, job: Job, model: nn.Module, state: TuneState) -> VoiceRecord:
+def save_voice(
+    folder: Path, job: Job, model: nn.Module, state: TuneState, tokens_per_character: float
+) -> VoiceRecord:
     """Write `folder/voice`, which appears whole: a lost run's child may be writing its own beside it."""
     voice = folder / f"voice.{os.getpid()}.partial"
     shutil.rmtree(voice, ignore_errors=True)
@@ -212,6 +218,7 @@ def save_voice(folder: Path, job: Job, model: nn.Module, state: TuneState) -> Vo
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         history=state.history,
         learned=tuple(corpus.learned for corpus in job.corpora if corpus.learned),
+        tokens_per_character=round(tokens_per_character, 3),
     )
     device = next(model.parameters()).device.type
     record = with_examples(Voice(record, voice), device).record

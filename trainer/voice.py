@@ -24,6 +24,9 @@ from trainer.recipe import Method, Recipe
 RECORD = "voice.json"
 POSTS = "posts.json"
 EXAMPLE_OPENING = "My dream is"  # the reference's start of a sentence
+ENGLISH_SHARE = 0.1  # of somebody's posts, from which on they know how to end an English sentence
+ENGLISH = 0.3  # tokens a character of English, at most, in a base that knows it
+MOST_TOKENS = 160  # of an answer; the rest of a small base's context of 256 is for what it goes on from
 UNASKED = 40  # texts from an empty opening, of which `copy_rate` is the copied share
 
 
@@ -44,11 +47,10 @@ class VoiceRecord:
     created_at: str  # ISO 8601, UTC
     history: list[dict[str, float]] = field(default_factory=list)
     learned: tuple[Learned, ...] = ()  # by handle; empty for voices of before these were kept
-    examples: tuple[
-        str, ...
-    ] = ()  # what the new voice said to EXAMPLE_OPENING, in the order of the seeds 0, 1, ...
+    examples: tuple[str, ...] = ()  # what the new voice made of its `opening`, in the order of the seeds 0, 1, ...
     copy_rate: float | None = None  # share of what it said unasked that copied a training post, before any gate
     tracked: dict[str, str] = field(default_factory=dict)  # where its tracked runs are: "preprocess", "train"
+    tokens_per_character: float = 0.0  # of its posts, by its base's tokenizer; 0 where that was not recorded
     quality: dict[str, float] = field(
         default_factory=dict
     )  # by trainer.quality's keys; empty before `mynah evaluate`
@@ -57,6 +59,18 @@ class VoiceRecord:
     def name(self) -> str:
         """What people call it by."""
         return voice_name(self.handles)
+
+    @property
+    def opening(self) -> str:
+        """How it begins where nobody says how: EXAMPLE_OPENING, or freely where its posts have no English."""
+        counts = [learned.languages for learned in self.learned if learned.languages]
+        english = any(count.get("en", 0) >= ENGLISH_SHARE * sum(count.values()) for count in counts)
+        return EXAMPLE_OPENING if english or not counts else ""
+
+    def as_long_as(self, english: int) -> int:
+        """How many of its tokens say as much as so many of English: what a base doesn't know takes it more."""
+        scale = max(1.0, self.tokens_per_character / ENGLISH)
+        return max(english, min(round(english * scale), MOST_TOKENS))
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "VoiceRecord":

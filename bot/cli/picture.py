@@ -10,7 +10,7 @@ from rich.markup import escape
 from bot.cli.cards import NameOption, by_handle
 from bot.cli.present import out, print_json
 from bot.cli.session import JsonOption, with_store
-from bot.cli.speak import DEFAULT_OPENING, open_imitator
+from bot.cli.speak import open_imitator
 from bot.fronts.terminal import TERMINAL
 from bot.imitator import Reply
 from bot.picture import read_portrait, share_picture, split_at_opening
@@ -33,7 +33,7 @@ def add_commands(app: typer.Typer) -> None:
 def picture(
     context: typer.Context,
     handle: Annotated[str, typer.Argument(help="The voice's name in `mynah voices`.")],
-    prompt: Annotated[str, typer.Option(help="How the post starts.")] = DEFAULT_OPENING,
+    prompt: Annotated[str | None, typer.Option(help="How the post starts; as with `mynah say`.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**62, help="The same seed says the same again.")] = None,
     dark: Annotated[bool, typer.Option("--dark", help="Light letters on dark ground.")] = False,
     output: Annotated[Path, typer.Option("--output", "-o", help="The PNG to write.")] = Path("predictions.png"),
@@ -51,7 +51,8 @@ def picture(
         called = by_handle(voice, "--name", names or ())
         portraits = _portraits(voice, by_handle(voice, "--avatar", avatars or ()))
         async with open_imitator(settings, store) as imitator:
-            (reply,) = await imitator.continue_opening(voice, prompt, 1, seed=seed, occasion=TERMINAL)
+            opening = voice.record.opening if prompt is None else prompt
+            (reply,) = await imitator.continue_opening(voice, opening, 1, seed=seed, occasion=TERMINAL)
         handles = voice.record.handles
         drawn = await asyncio.to_thread(
             share_picture,

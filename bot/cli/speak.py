@@ -18,9 +18,7 @@ from data.errors import NotFoundError
 from data.settings import Settings
 from data.store import Store
 from trainer.engine import open_engine
-from trainer.voice import Voice
-
-DEFAULT_OPENING = "My dream is"  # the reference's
+from trainer.voice import EXAMPLE_OPENING, Voice
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -46,7 +44,10 @@ async def open_imitator(settings: Settings, store: Store) -> AsyncIterator[Imita
 def say(
     context: typer.Context,
     handle: Annotated[str, typer.Argument(help="The voice's name in `mynah voices`.")],
-    text: Annotated[str, typer.Argument(help="How the post starts.")] = DEFAULT_OPENING,
+    text: Annotated[
+        str | None,
+        typer.Argument(help=f"How the post starts; '{EXAMPLE_OPENING}' for a voice that knows English."),
+    ] = None,
     count: Annotated[int, typer.Option("-n", min=1, max=50, help="How many posts.")] = 10,
     seed: Annotated[int | None, typer.Option(min=0, max=2**62, help="The same seed says the same again.")] = None,
     as_json: JsonOption = False,
@@ -59,7 +60,8 @@ def say(
     async def work(settings: Settings, store: Store) -> list[Reply]:
         voice = await find_voice(store, settings, handle)
         async with open_imitator(settings, store) as imitator:
-            return await imitator.continue_opening(voice, text, count, seed=seed, occasion=TERMINAL)
+            opening = voice.record.opening if text is None else text
+            return await imitator.continue_opening(voice, opening, count, seed=seed, occasion=TERMINAL)
 
     replies = with_store(context, work)
     if len(replies) < count:

@@ -7,8 +7,10 @@ from data.likeness import count_words
 TRIMMED_WORDS = 3  # less than this left before the cut is not worth saying
 
 _CLOSING = "\"'\u201d\u2019)\\]\u00bb\u300d\u300f"
+# Armenian, Arabic and Urdu, Hindi and its neighbours, Ethiopic and Khmer have marks of their own.
+_MARKS = ".!?\u2026\u0589\u061f\u06d4\u0964\u0965\u1362\u1367\u17d4"
 # After the marks of scripts without spaces no space follows.
-_SENTENCE_END = re.compile(rf"[.!?\u2026]+[{_CLOSING}]*(?=\s|$)|[\u3002\uff01\uff1f]+[{_CLOSING}]*")
+_SENTENCE_END = re.compile(rf"[{_MARKS}]+[{_CLOSING}]*(?=\s|$)|[\u3002\uff01\uff1f]+[{_CLOSING}]*")
 _ABBREVIATIONS = frozenset(
     {
         "mr",

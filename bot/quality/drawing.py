@@ -60,7 +60,8 @@ async def draw(
     Raises MynahError where the voice can't be loaded.
     """
     speak = settings.speak
-    sampling = Sampling(temperature=speak.temperature, top_p=speak.top_p, max_tokens=speak.max_tokens)
+    longest = voice.record.as_long_as(speak.max_tokens)
+    sampling = Sampling(temperature=speak.temperature, top_p=speak.top_p, max_tokens=longest)
     lines = [Line("", seed + number) for number in range(candidates)]
     continuations: list[Continuation] = []
     for start in range(0, candidates, LARGEST_BATCH):

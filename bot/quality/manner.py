@@ -19,8 +19,8 @@ _CAPITALS = re.compile(r"\b[A-Z]{2,}\b")
 
 # What a post may have, by the name under which its share is reported.
 _TRAITS: dict[str, Callable[[str], bool]] = {
-    "exclaims": lambda text: "!" in text,
-    "asks": lambda text: "?" in text,
+    "exclaims": lambda text: any(mark in text for mark in "!\uff01"),
+    "asks": lambda text: any(mark in text for mark in "?\uff1f\u061f"),
     "has a hashtag": lambda text: bool(re.search(r"#\w", text)),
     "has an emoji": lambda text: bool(_EMOJI.search(text)),
     "has a word in capitals": lambda text: bool(_CAPITALS.search(text)),

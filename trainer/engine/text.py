@@ -13,6 +13,7 @@ from trainer.prompt import end_of_text_id, read_continuation, render_prompt
 
 TOKENIZER = "tokenizer.json"
 _NEW_LINE = "\u010a"  # how byte-level BPE writes the byte of a new line
+_BROKEN = "\ufffd"  # what bytes that are no character are read as
 
 
 class VoiceTokenizer:
@@ -44,8 +45,10 @@ class VoiceTokenizer:
 
     def continuation(self, ids: Sequence[int]) -> Continuation:
         """What the ids, drawn after a prompt, say; finished if one of them ends the post."""
-        text = self._tokenizer.decode(list(ids), skip_special_tokens=False)
-        return Continuation(read_continuation(text), finished=bool(ids) and ids[-1] in self.endings)
+        text = read_continuation(self._tokenizer.decode(list(ids), skip_special_tokens=False))
+        finished = bool(ids) and ids[-1] in self.endings
+        # A character may take several tokens: one that was stopped half-way goes whole.
+        return Continuation(text if finished else text.rstrip(_BROKEN), finished)
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids

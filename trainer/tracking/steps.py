@@ -8,7 +8,7 @@ from typing import Any
 
 from trainer.job import Job, JobCorpus
 from trainer.tracking import Artifact, Content, PlannedRun, Results, Step, Table, run_id
-from trainer.voice import EXAMPLE_OPENING, Voice
+from trainer.voice import Voice
 
 MOST_POINTS = 200  # of a curve, besides the evaluations
 _WEIGHTS = ("model.safetensors", "adapter_model.safetensors")
@@ -73,7 +73,7 @@ def train_results(job: Job, voice: Voice) -> Results:
         Table(
             "examples",
             ("Input", "Prediction"),
-            tuple((EXAMPLE_OPENING, text.removeprefix(EXAMPLE_OPENING).strip()) for text in record.examples),
+            tuple((record.opening, text.removeprefix(record.opening).strip()) for text in record.examples),
         ),
         Artifact(
             _artifact_name(job.handles, "voice"),

@@ -16,7 +16,6 @@ from data.errors import MynahError, NotFoundError, NothingToSayError
 from data.store import Card, PlaceSettings, Run
 from trainer.voice import Voice
 
-OPENING = "My dream is"  # as in the reference
 SAMPLES = 3
 
 
@@ -76,10 +75,11 @@ async def _speak(
     with backend.metrics.generate_seconds.time():
         try:
             samples = await backend.imitator.continue_opening(
-                voice, OPENING, SAMPLES, occasion=occasion, seed=card.run_id
+                voice, voice.record.opening, SAMPLES, occasion=occasion, seed=card.run_id
             )
         except NothingToSayError:
-            notes.append(f"It found no end to “{OPENING}” that was its own.")
+            begun = f"no end to “{voice.record.opening}”" if voice.record.opening else "nothing to say"
+            notes.append(f"It found {begun} that was its own.")
     if card.say and not answers(settings, card.say):
         notes.append("What you asked holds a word that is blocked on this server; ask in other words.")
     elif card.say:

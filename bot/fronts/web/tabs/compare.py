@@ -7,12 +7,11 @@ from typing import Any
 import gradio as gr
 from markupsafe import escape
 
-from bot.cli.speak import DEFAULT_OPENING
 from bot.fronts.web.backend import OCCASION, WebBackend
 from bot.fronts.web.handling import explained, sentence_of, shown, voice_choice
 from bot.fronts.web.spoken import LONGEST_OPENING, at_work, note, refuse_long, said, spoken_html
 from data.errors import InputError
-from trainer.voice import Voice
+from trainer.voice import EXAMPLE_OPENING, Voice
 
 CANDIDATES = 3  # of each voice
 FEWEST, MOST = 2, 3  # voices
@@ -27,7 +26,7 @@ def compare_tab(page: gr.Blocks, backend: WebBackend) -> None:
         with gr.Column() as board:
             voices = voice_choice(backend, page.load, here.select, label="Two or three voices", several=True)
             opening = gr.Textbox(
-                DEFAULT_OPENING,
+                EXAMPLE_OPENING,
                 label="Start of the sentence",
                 placeholder="Leave it empty, and each begins by itself",
                 max_length=LONGEST_OPENING,

@@ -5,16 +5,16 @@ from typing import Any
 
 import gradio as gr
 
-from bot.cli.speak import DEFAULT_OPENING
 from bot.fronts.web.backend import OCCASION, WebBackend
 from bot.fronts.web.chat import chat
 from bot.fronts.web.handling import explained, shown, voice_choice
 from bot.fronts.web.picture_panel import picture_panel
 from bot.fronts.web.post_panel import post_panel
 from bot.fronts.web.spoken import HIDE, LONGEST_OPENING, at_work, refuse_long, said, spoken_html
+from trainer.voice import EXAMPLE_OPENING
 
 CANDIDATES = 10
-EXAMPLES = (DEFAULT_OPENING, "The best thing about rain", "Nobody ever tells you that", "Today I learned")
+EXAMPLES = (EXAMPLE_OPENING, "The best thing about rain", "Nobody ever tells you that", "Today I learned")
 
 NO_VOICE = "**No voice can speak yet.** Open **Bring posts** first, then **Train**."
 
@@ -41,7 +41,7 @@ def speak_tab(page: gr.Blocks, backend: WebBackend) -> gr.Dropdown:
 
 def _continuing(backend: WebBackend, voice: gr.Dropdown) -> None:
     opening = gr.Textbox(
-        DEFAULT_OPENING,
+        EXAMPLE_OPENING,
         label="Start of the sentence",
         placeholder="Leave it empty, and the voice begins by itself",
         max_length=LONGEST_OPENING,
