@@ -106,7 +106,9 @@ def expected_shares(voice: Voice, opening: str, sampling: Sampling) -> dict[Cont
     shares: Counter[Continuation] = Counter()
     for token, share in enumerate(TopPLogitsWarper(sampling.top_p)(ids, logits).softmax(-1)[0].tolist()):
         text = tokenizer.decode([token], skip_special_tokens=False)
-        shares[Continuation(read_continuation(text), token == 0 or "\n" in text)] += share
+        ended = token == 0 or "\n" in text
+        text = read_continuation(text)
+        shares[Continuation(text if ended else text.rstrip("\ufffd"), ended)] += share  # no half a character
     return {continuation: share for continuation, share in shares.items() if share > 0}
 
 
