@@ -1,4 +1,4 @@
-"""Packed blocks: nothing lost, nothing padded in, every handle weighing the same."""
+"""Packed blocks: nothing lost, nothing padded in, every handle's posts weighing the same."""
 
 import numpy
 import pytest
@@ -34,8 +34,8 @@ def test_every_token_is_predicted_exactly_once_per_repeat(handles: list[list[lis
 
 
 @given(st.lists(HANDLE, min_size=2, max_size=3))
-def test_every_handle_of_a_cyborg_weighs_the_same_exactly(handles: list[list[list[int]]]) -> None:
-    sizes = [sum(map(len, own)) for own in handles]
+def test_the_posts_of_every_handle_of_a_cyborg_weigh_the_same_exactly(handles: list[list[list[int]]]) -> None:
+    sizes = [len(own) for own in handles]
     shares = [size * count * weight for size, (count, weight) in zip(sizes, balance(handles), strict=True)]
     assert shares == pytest.approx([max(sizes)] * len(handles), rel=1e-12)
     assert all(1 <= weight < 2 for _, weight in balance(handles))

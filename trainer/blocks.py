@@ -1,4 +1,4 @@
-"""Posts as token blocks: shuffled anew each epoch, packed without padding, every handle weighing the same."""
+"""Posts as token blocks: shuffled anew each epoch, packed without padding, the same weight for each handle."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,13 @@ of the next, so that every token is predicted exactly once. A token's weight is 
 
 
 def balance(handles: Sequence[Sequence[Sequence[int]]], *, repeat: bool = True) -> list[tuple[int, float]]:
-    """How often to repeat each handle's posts and how much a token of it counts, so that
-    repeats x tokens x weight is the same for every handle, exactly.
+    """How often to repeat each handle's posts and how much each of them counts, so that repeats x posts x weight
+    is the same for every handle, exactly: then a cyborg begins as many posts in the voice of one as of another.
 
     Whole repeats alone can't be exact (the reference's were not), weights alone make a small corpus's gradients
     jumpy: so repeats do the coarse part and a weight between 1 and 2 the rest.
     """
-    sizes = [sum(map(len, posts)) for posts in handles]
+    sizes = [len(posts) for posts in handles]
     largest = max(sizes)
     repeats = [largest // size if repeat else 1 for size in sizes]
     return [(count, largest / (count * size)) for count, size in zip(repeats, sizes, strict=True)]
