@@ -6,8 +6,10 @@ letters that look right and words that are none, which people should know before
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from tokenizers import Tokenizer
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 # Tokens a byte of the words in small letters. With the built-in base English takes 0.24 to 0.33, German, French
 # and Spanish 0.41 to 0.43, Arabic and Japanese 1.
