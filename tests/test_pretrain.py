@@ -4,13 +4,16 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy
 import pytest
 import zstandard
 
 from data.errors import InputError
 from tests.posts import texts
+from tests.tiny_voices import tiny_base
+from trainer.base_text import EncodedSource, TextSource, documents
 from trainer.bases import resolve_base
-from trainer.pretrain import PretrainPlan, PretrainProgress, TextSource, documents, pretrain, rate_at
+from trainer.pretrain import PretrainPlan, PretrainProgress, pretrain, rate_at
 
 pytestmark = pytest.mark.slow
 
@@ -69,6 +72,51 @@ def test_a_stopped_pretraining_goes_on(plan: PretrainPlan, tmp_path: Path) -> No
     steps = [int(s.split()[1].strip(",")) for s in seen if s.startswith("step")]
     assert "training the tokenizer" not in seen
     assert steps[0] >= reached
+
+
+def test_a_base_reads_more(plan: PretrainPlan, tmp_path: Path) -> None:
+    first = resolve_base(str(pretrain(plan, tmp_path / "out", lambda sentence, share: None)))
+    more = replace(plan.going_on_from(first), minutes=0.02, seed=1)
+    folder = pretrain(more, tmp_path / "more", lambda sentence, share: None)
+    second = resolve_base(str(folder))
+    assert (second.parameters, second.context, second.width) == (first.parameters, 32, 32)
+    assert (folder / "tokenizer.json").read_bytes() == (first.folder / "tokenizer.json").read_bytes()
+    record = json.loads((folder / "pretraining.json").read_text())
+    before = json.loads((first.folder / "pretraining.json").read_text())
+    assert record["before"] == {"base": first.name, **before}
+    begun, ended = record["curve"][0]["posts"], record["held_out_bits_per_byte"]["posts"]
+    # It begins where the first one ended, but for the weights' half precision, and gets better.
+    assert begun == pytest.approx(before["held_out_bits_per_byte"]["posts"], abs=0.01)
+    assert ended < begun
+    assert f"which had seen {before['tokens_seen']:,} tokens" in (folder / "README.md").read_text()
+
+
+def test_a_run_is_not_mixed_with_one_of_another_base(plan: PretrainPlan, tmp_path: Path) -> None:
+    pretrain(plan, tmp_path / "out", lambda sentence, share: None)
+    other = resolve_base(str(tiny_base(tmp_path / "other")))
+    with pytest.raises(InputError, match="a run that did not begin with this base"):
+        pretrain(plan.going_on_from(other), tmp_path / "out", lambda sentence, share: None)
+
+
+def test_the_rate_of_a_wider_base_is_lower(plan: PretrainPlan, tmp_path: Path) -> None:
+    base = resolve_base(str(tiny_base(tmp_path / "base")))
+    rates = [plan.going_on_from(replace(base, width=width)).learning_rate for width in (256, 768)]
+    assert rates == pytest.approx([2e-3, 2e-3 / 3])
+
+
+def test_every_window_is_read_once_in_an_epoch() -> None:
+    stream = numpy.arange(1000)
+    source = EncodedSource(stream, stream, 0)
+    count = 1000 // 32 - 1
+    for epoch in range(2):
+        windows = [source.window(number, 32, seed=4) for number in range(epoch * count, (epoch + 1) * count)]
+        assert all(len(window) == 32 for window in windows)
+        assert len({int(token) for window in windows for token in window}) == count * 32
+    firsts = [
+        [int(source.window(number + epoch * count, 32, 4)[0]) for number in range(count)] for epoch in (0, 1)
+    ]
+    assert sorted(firsts[0]) != firsts[0]
+    assert sorted(firsts[0]) != sorted(firsts[1])
 
 
 def test_books_are_cut_into_paragraphs_and_white_space_is_joined(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ class Base:
     folder: Path
     digest: str  # of its configuration and weights
     parameters: int
+    width: int  # of what stands between the layers
     context: int  # tokens
 
     @classmethod
@@ -50,7 +51,7 @@ class Base:
             with (folder / file).open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
         parameters = (shape["vocab_size"] + context) * width + layers * (12 * width + 13) * width + 2 * width
-        return cls(name, folder, digest.hexdigest()[:16], parameters, context)
+        return cls(name, folder, digest.hexdigest()[:16], parameters, width, context)
 
 
 def resolve_base(name: str, *, offline: bool = False) -> Base:

@@ -1,4 +1,5 @@
 """From text files to a small base: a byte-level BPE tokenizer, a GPT-2 of about 7 million parameters, a card.
+Or from an existing base, with its tokenizer, to one that has read more.
 
 Each post, and each paragraph of prose, is one document; documents stand between `<|endoftext|>`, as they do
 when a voice is tuned. The run can be stopped and started again: it goes on from its checkpoint.
@@ -7,34 +8,25 @@ when a voice is tuned. The run can be stopped and started again: it goes on from
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy
 import torch
-import zstandard
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from data.errors import InputError
+from trainer.base_text import EncodedSource, TextSource, documents, encode, train_tokenizer
+from trainer.bases import Base
 from trainer.checkpoint import load_checkpoint, save_checkpoint
 from trainer.lean import keep_freed_memory, make_lean
 from trainer.learning import Arithmetic, mean_loss, muon_and_adamw, next_token_loss, quiet_libraries
 from trainer.model_folder import write_model_folder
-from trainer.prompt import END_OF_TEXT, encode_posts, end_of_text_id
 
-HELD_OUT_SHARE = 100  # every hundredth document is never trained on
-MINIMUM_PARAGRAPH = 20  # characters; shorter ones are chapter numbers and page headings
-
-
-@dataclass(frozen=True)
-class TextSource:
-    """A text file and its share of each batch. Ends in .txt, .jsonl or .jsonl.zst (with a `text` key)."""
-
-    path: Path
-    share: float
+RECORD = "pretraining.json"  # in a base's folder: how it was made, the curve, and the same of what it went on from
 
 
 @dataclass(frozen=True)
@@ -43,6 +35,7 @@ class PretrainPlan:
 
     sources: tuple[TextSource, ...]
     minutes: float
+    start: Base | None = None  # what it goes on from; layers, width, heads and vocabulary are then its own
     layers: int = 6
     width: int = 256
     heads: int = 4
@@ -56,97 +49,32 @@ class PretrainPlan:
     checkpoint_seconds: float = 120.0
     seed: int = 0
 
+    def going_on_from(self, start: Base) -> "PretrainPlan":
+        """The plan for a base that has learned already: a lower rate, which falls all the way, and larger batches.
+
+        Wider bases take lower rates: 2e-3 at 256 is about 6e-4 at GPT-2's 768.
+        """
+        return replace(
+            self,
+            start=start,
+            block_size=min(self.block_size, start.context),
+            batch=32,
+            learning_rate=2e-3 * 256 / start.width,
+            warmup_steps=50,
+            cooldown_share=1.0,
+        )
+
 
 @dataclass
 class PretrainProgress:
     step: int = 0
     seconds: float = 0.0
+    windows: list[int] = field(default_factory=list)  # read of each source
     history: list[dict[str, float]] = field(default_factory=list)
 
 
 Report = Callable[[str, float], None]
 """Called with a sentence and the share done (0 to 1)."""
-
-
-def documents(path: Path) -> Iterator[str]:
-    """Every document of a text file, white space collapsed; books are cut into paragraphs.
-
-    Raises InputError for a file that is no text in one of the three forms.
-    """
-    try:
-        raw = path.read_bytes()
-        if path.suffix == ".zst":
-            raw = zstandard.ZstdDecompressor().stream_reader(raw).read()
-        whole = raw.decode("utf-8")
-        texts = (
-            [whole] if path.suffix == ".txt" else [json.loads(line)["text"] for line in whole.split("\n") if line]
-        )
-    except (ValueError, KeyError, TypeError, zstandard.ZstdError) as error:
-        raise InputError(
-            f"'{path}' can't be read as text ({error}); give .txt in UTF-8, or one JSON object with `text` a line."
-        ) from None
-    for text in texts:
-        paragraphs = text.split("\n\n")
-        for paragraph in paragraphs:
-            joined = " ".join(paragraph.split())
-            if len(paragraphs) == 1 or len(joined) >= MINIMUM_PARAGRAPH:
-                yield joined
-
-
-def train_tokenizer(texts: Iterator[str], vocabulary: int) -> Tokenizer:
-    """Byte-level BPE that can spell any string; `<|endoftext|>` is token 0."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        special_tokens=[END_OF_TEXT],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    return tokenizer
-
-
-@dataclass(frozen=True)
-class EncodedSource:
-    """Token streams of one source (uint16), and the held-out part with its size in bytes of text."""
-
-    learn: numpy.ndarray
-    held_out: numpy.ndarray
-    held_out_bytes: int
-
-
-def encode(source: TextSource, tokenizer: Tokenizer, folder: Path, block_size: int) -> EncodedSource:
-    """Encode a source once; a resumed run reads the arrays back. Raises InputError where it is too short."""
-    file = folder / f"{source.path.name}.npz"
-    if not file.exists():
-        end = end_of_text_id(tokenizer)
-        streams: tuple[list[int], list[int]] = ([end], [end])
-        held_out_bytes = 0
-        texts = list(documents(source.path))
-        for start in range(0, len(texts), 4096):
-            part = texts[start : start + 4096]
-            for index, tokens in enumerate(encode_posts(tokenizer, part), start):
-                held = index % HELD_OUT_SHARE == 0
-                streams[held].extend(tokens)
-                held_out_bytes += len(texts[index].encode()) + 1 if held else 0
-        numpy.savez(
-            file,
-            learn=numpy.array(streams[0], dtype=numpy.uint16),
-            held_out=numpy.array(streams[1], dtype=numpy.uint16),
-            held_out_bytes=held_out_bytes,
-        )
-    arrays = numpy.load(file, allow_pickle=False)
-    encoded = EncodedSource(arrays["learn"], arrays["held_out"], int(arrays["held_out_bytes"]))
-    if min(len(encoded.learn), len(encoded.held_out)) <= block_size:
-        file.unlink()
-        raise InputError(
-            f"'{source.path}' is too short: at least {HELD_OUT_SHARE * block_size:,} tokens are needed, so that "
-            "a hundredth of it can be held out."
-        )
-    return encoded
 
 
 def rate_at(plan: PretrainPlan, progress: PretrainProgress) -> float:
@@ -156,61 +84,28 @@ def rate_at(plan: PretrainPlan, progress: PretrainProgress) -> float:
     return plan.learning_rate * min(warm, left / plan.cooldown_share)
 
 
-def _batch(plan: PretrainPlan, encoded: list[EncodedSource], step: int) -> torch.Tensor:
-    """Random windows, rows shared out among the sources; depends on seed and step alone."""
-    generator = numpy.random.default_rng((plan.seed, step))
-    shares = numpy.array([source.share for source in plan.sources])
-    rows = []
-    for number in generator.choice(len(encoded), size=plan.batch, p=shares / shares.sum()):
-        stream = encoded[number].learn
-        start = generator.integers(0, len(stream) - plan.block_size)
-        rows.append(stream[start : start + plan.block_size].astype(numpy.int64))
-    return torch.from_numpy(numpy.stack(rows))
-
-
-def bits_per_byte(model: GPT2LMHeadModel, source: EncodedSource, block_size: int, arithmetic: Arithmetic) -> float:
-    """Held-out loss per byte of text, comparable between tokenizers. At most 512 blocks are read."""
-    count = min(512, len(source.held_out) // block_size)
-    blocks = torch.from_numpy(source.held_out[: count * block_size].astype(numpy.int64)).view(count, block_size)
-    bytes_per_token = source.held_out_bytes / len(source.held_out)
-    return mean_loss(model, blocks, arithmetic) / math.log(2) / bytes_per_token
-
-
 def pretrain(plan: PretrainPlan, folder: Path, report: Report) -> Path:
-    """Train a base into `folder/base` and return that path. Stop and call again to go on from a checkpoint."""
+    """Train a base into `folder/base` and return that path. Stop and call again to go on from a checkpoint.
+
+    Raises InputError where a source can't be read or is too short, or `folder` holds a run of another tokenizer.
+    """
     quiet_libraries()
     keep_freed_memory()
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer_file = folder / "tokenizer.json"
-    if not tokenizer_file.exists():
-        report("training the tokenizer", 0.0)
-        texts = (text for source in plan.sources for text in documents(source.path))
-        train_tokenizer(texts, plan.vocabulary).save(str(tokenizer_file))
-    tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    tokenizer = _tokenizer(plan, folder / "tokenizer.json", report)
     report("encoding the text", 0.0)
     encoded = [encode(source, tokenizer, folder, plan.block_size) for source in plan.sources]
 
     arithmetic = Arithmetic.of_this_machine()
     torch.manual_seed(plan.seed)
-    config = GPT2Config(
-        vocab_size=plan.vocabulary,
-        n_positions=plan.block_size,
-        n_layer=plan.layers,
-        n_embd=plan.width,
-        n_head=plan.heads,
-        resid_pdrop=0.0,
-        embd_pdrop=0.0,
-        attn_pdrop=0.0,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-    model = GPT2LMHeadModel(config).to(arithmetic.device).train()
+    model = _first_model(plan).to(arithmetic.device).train()
     make_lean(model, arithmetic.device)
     optimizers = muon_and_adamw(
         model, plan.learning_rate, plan.learning_rate, plan.weight_decay, bf16=arithmetic.bf16
     )
     checkpoint = folder / "checkpoint.safetensors"
     progress = PretrainProgress(**(load_checkpoint(checkpoint, model, optimizers) or {}))
+    progress.windows = progress.windows or [0] * len(encoded)
 
     def measure() -> dict[str, float]:
         figures = {
@@ -220,6 +115,8 @@ def pretrain(plan: PretrainPlan, folder: Path, report: Report) -> Path:
         progress.history.append({"step": progress.step, "seconds": progress.seconds, **figures})
         return figures
 
+    if progress.step == 0:
+        measure()
     last_save = time.monotonic()
     while progress.seconds < plan.minutes * 60:
         started = time.monotonic()
@@ -227,7 +124,7 @@ def pretrain(plan: PretrainPlan, folder: Path, report: Report) -> Path:
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        blocks = _batch(plan, encoded, progress.step).to(arithmetic.device)
+        blocks = _batch(plan, encoded, progress).to(arithmetic.device)
         with arithmetic.autocast():
             loss = next_token_loss(model, blocks)
         loss.backward()
@@ -252,29 +149,94 @@ def pretrain(plan: PretrainPlan, folder: Path, report: Report) -> Path:
     return _save_base(plan, folder / "base", model, tokenizer, progress)
 
 
+def _tokenizer(plan: PretrainPlan, file: Path, report: Report) -> Tokenizer:
+    """The one of the base it goes on from, or else one trained on all sources; kept in `file`."""
+    theirs = plan.start and (plan.start.folder / "tokenizer.json").read_text(encoding="utf-8")
+    if theirs and not file.exists():
+        file.write_text(theirs, encoding="utf-8")
+    if not file.exists():
+        report("training the tokenizer", 0.0)
+        texts = (text for source in plan.sources for text in documents(source.path))
+        train_tokenizer(texts, plan.vocabulary).save(str(file))
+    if theirs and file.read_text(encoding="utf-8") != theirs:
+        raise InputError(f"'{file.parent}' holds a run that did not begin with this base; name another folder.")
+    return Tokenizer.from_file(str(file))
+
+
+def _first_model(plan: PretrainPlan) -> GPT2LMHeadModel:
+    without_dropout = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+    if plan.start is not None:
+        return GPT2LMHeadModel.from_pretrained(
+            plan.start.folder, dtype=torch.float32, use_safetensors=True, **without_dropout
+        )
+    config = GPT2Config(
+        vocab_size=plan.vocabulary,
+        n_positions=plan.block_size,
+        n_layer=plan.layers,
+        n_embd=plan.width,
+        n_head=plan.heads,
+        bos_token_id=0,
+        eos_token_id=0,
+        **without_dropout,
+    )
+    return GPT2LMHeadModel(config)
+
+
+def _batch(plan: PretrainPlan, encoded: Sequence[EncodedSource], progress: PretrainProgress) -> torch.Tensor:
+    """The next windows, rows shared out among the sources; (batch, block_size) tokens."""
+    shares = numpy.array([source.share for source in plan.sources])
+    choice = numpy.random.default_rng((plan.seed, progress.step))
+    rows = []
+    for number in choice.choice(len(encoded), size=plan.batch, p=shares / shares.sum()):
+        window = encoded[number].window(progress.windows[number], plan.block_size, plan.seed)
+        progress.windows[number] += 1
+        rows.append(window.astype(numpy.int64))
+    return torch.from_numpy(numpy.stack(rows))
+
+
+def bits_per_byte(model: GPT2LMHeadModel, source: EncodedSource, block_size: int, arithmetic: Arithmetic) -> float:
+    """Held-out loss per byte of text, comparable between tokenizers. At most 512 blocks are read."""
+    count = min(512, len(source.held_out) // block_size)
+    blocks = torch.from_numpy(source.held_out[: count * block_size].astype(numpy.int64)).view(count, block_size)
+    bytes_per_token = source.held_out_bytes / len(source.held_out)
+    return mean_loss(model, blocks, arithmetic) / math.log(2) / bytes_per_token
+
+
 def _save_base(
     plan: PretrainPlan, base: Path, model: GPT2LMHeadModel, tokenizer: Tokenizer, progress: PretrainProgress
 ) -> Path:
     write_model_folder(base, model, tokenizer)
     last = progress.history[-1]
     record = {
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "parameters": model.num_parameters(),
         "tokens_seen": progress.step * plan.batch * plan.block_size,
         "seconds": round(progress.seconds),
         "held_out_bits_per_byte": {k: round(v, 4) for k, v in last.items() if k not in ("step", "seconds")},
+        "curve": [{k: round(v, 4) for k, v in point.items()} for point in progress.history],
     }
-    (base / "pretraining.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    (base / "README.md").write_text(base_card(plan, record), encoding="utf-8")
+    if plan.start is not None:
+        before = plan.start.folder / RECORD
+        record["before"] = {
+            "base": plan.start.name,
+            **(json.loads(before.read_text(encoding="utf-8")) if before.exists() else {}),
+        }
+    (base / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    (base / "README.md").write_text(base_card(plan, model.config, record), encoding="utf-8")
     return base
 
 
-def base_card(plan: PretrainPlan, record: dict[str, Any]) -> str:
+def base_card(plan: PretrainPlan, config: GPT2Config, record: dict[str, Any]) -> str:
     """What the base is, what it saw and how well it knows text it never saw."""
     shares = sum(source.share for source in plan.sources)
     sources = "\n".join(
         f"| {source.path.name} | {source.share / shares:.0%} | {bits:.3f} |"
         for source, bits in zip(plan.sources, record["held_out_bits_per_byte"].values(), strict=True)
     )
+    before = record.get("before", {})
+    going_on = ""
+    if before:
+        seen = f", which had seen {before['tokens_seen']:,} tokens" if "tokens_seen" in before else ""
+        going_on = f"It goes on from the base `{before['base']}`{seen}. "
     return f"""---
 library_name: transformers
 pipeline_tag: text-generation
@@ -283,15 +245,15 @@ tags: [mynah, gpt2]
 
 # A small base for voices
 
-A GPT-2 with {plan.layers} layers, width {plan.width}, {plan.heads} heads, context {plan.block_size} and a
-byte-level BPE of {plan.vocabulary:,} tokens: {record["parameters"]:,} parameters. It knows the shape of posts and
-prose, and few facts; it is there to be tuned into voices, not to be asked.
+A GPT-2 with {config.n_layer} layers, width {config.n_embd}, {config.n_head} heads, context {config.n_positions}
+and a byte-level BPE of {config.vocab_size:,} tokens: {record["parameters"]:,} parameters. It knows the shape of
+posts and prose, and few facts; it is there to be tuned into voices, not to be asked.
 
 | text | share of each batch | held-out bits per byte |
 | --- | --- | --- |
 {sources}
 
-Made by `mynah pretrain`: {record["tokens_seen"]:,} tokens seen in {record["seconds"] / 60:.0f} minutes, Muon for
-the matrices and AdamW for the rest, learning rate {plan.learning_rate} falling to zero, seed {plan.seed}. Every
-hundredth document was held out. It repeats the biases of what it read.
+{going_on}Made by `mynah pretrain`: {record["tokens_seen"]:,} tokens seen in {record["seconds"] / 60:.0f} minutes,
+Muon for the matrices and AdamW for the rest, learning rate {plan.learning_rate:.2g} falling to zero, seed
+{plan.seed}. Every hundredth document was held out. It repeats the biases of what it read.
 """

@@ -27,7 +27,7 @@ from data.errors import InputError, NotFoundError
 from data.samples import SAMPLES
 from data.settings import Settings
 from data.store import Store
-from trainer.bases import BUILTIN
+from trainer.bases import BUILTIN, resolve_base
 from trainer.wish import ask_for_voice
 
 DEMO_VOICE = "lampkeeper_ode"
@@ -94,15 +94,19 @@ def pretrain(
     posts: Annotated[list[Path], typer.Option("--posts", help="Short texts: .txt, .jsonl or .jsonl.zst.")],
     folder: Annotated[Path, typer.Argument(help="Where the base and its checkpoints go.")],
     prose: Annotated[list[Path] | None, typer.Option("--prose", help="Long texts, in the same formats.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="A base to go on from: builtin, a folder or a hub id.")
+    ] = None,
     posts_share: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of posts in each batch.")] = 0.6,
     minutes: Annotated[float, typer.Option(min=0.01, help="Time spent learning; resumed runs add up.")] = 60.0,
     seed: Annotated[int, typer.Option(help="The same seed and machine give the same base.")] = 0,
 ) -> None:
-    """Train a small base (tokenizer and GPT-2) from text files; run it again to go on after a stop.
+    """Train a small base (tokenizer and GPT-2) from text files, or let one read more; run it again after a stop.
 
     Example: mynah pretrain my-base --posts posts.jsonl --prose books.txt --minutes 60
     """
-    from trainer.pretrain import PretrainPlan, TextSource, pretrain  # torch
+    from trainer.base_text import TextSource
+    from trainer.pretrain import PretrainPlan, pretrain  # torch
 
     prose = prose or []
     for file in [*posts, *prose]:
@@ -111,10 +115,13 @@ def pretrain(
     share = posts_share if prose else 1.0
     sources = [TextSource(file, share / len(posts)) for file in posts]
     sources += [TextSource(file, (1 - share) / len(prose)) for file in prose]
+    plan = PretrainPlan(tuple(sources), minutes, seed=seed)
+    if start is not None:
+        plan = plan.going_on_from(resolve_base(start))
     with tuning_bar() as bar:
         task = bar.add_task("Preparing", total=1.0)
         base = pretrain(
-            PretrainPlan(tuple(sources), minutes, seed=seed),
+            plan,
             folder,
             lambda sentence, share: bar.update(task, description=sentence, completed=share),
         )
