@@ -133,8 +133,9 @@ class Imitator:
         knowledge = await self._knowledge(voice, occasion)
         subject = knowledge.relevance.subject(mention, context)
         openings = knowledge.relevance.openings(subject)
+        topics = knowledge.relevance.spelled_topics(subject) if voice.record.takes_topics else ()
         passed: list[Candidate] = []
-        for attempt, lines in enumerate(_tries(openings, _seed(seed), self._settings.candidates)):
+        for attempt, lines in enumerate(_tries(openings, topics, _seed(seed), self._settings.candidates)):
             passed = await self._draw_until_best(voice, knowledge, lines, subject, again=attempt > 0)
             if passed:
                 break
@@ -231,11 +232,11 @@ def _seed(seed: int | None) -> int:
     return secrets.randbelow(LARGEST_SEED) if seed is None else seed
 
 
-def _tries(openings: Sequence[str], first: int, count: int) -> Iterator[list[Line]]:
+def _tries(openings: Sequence[str], topics: tuple[str, ...], first: int, count: int) -> Iterator[list[Line]]:
     """What is drawn until something passes: a few lines on topic, the others, and once more as many."""
     for attempt in range(TRIES):
         seeds = range(first + attempt * count, first + (attempt + 1) * count)
-        lines = [Line(openings[number % len(openings)], seed) for number, seed in enumerate(seeds)]
+        lines = [Line(openings[number % len(openings)], seed, topics) for number, seed in enumerate(seeds)]
         lines.sort(key=lambda line: not line.opening)
         parts = [lines] if attempt else [lines[:FIRST_CANDIDATES], lines[FIRST_CANDIDATES:]]
         yield from filter(None, parts)

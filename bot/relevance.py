@@ -13,6 +13,7 @@ from itertools import pairwise
 from math import isclose, log
 
 from data.likeness import count_words, normalise, sets_no_spaces
+from data.topics import MOST_GIVEN, POSSESSIVE, content_words, in_pairs, spelled_topics
 
 # What candidates are measured by, summing to 1: shared words first, then parts of words, then form.
 _WORDS_WEIGHT, _PARTS_WEIGHT, _FORM_WEIGHT = 0.6, 0.25, 0.15
@@ -20,20 +21,6 @@ _SHORTEST, _LONGEST = 5, 40  # words; shorter says little, longer wanders
 _SHORTEST_STEM = 3  # letters that must be left of a word when its ending goes
 _ENDINGS = ("ings", "ing", "ies", "ed", "es", "s", "ly", "y")
 
-# Words that ask, bind or point: they say nothing about the topic, however rare a voice uses them.
-_ASKING_AND_BINDING = """
-a about after again all also always am an and any anyone anything are arent as ask at be because been before
-being best both but by can cant come could did didnt do does doesnt doing dont even ever every everyone
-everything feel few for from get give go going gonna good got great had has have havent he hello her here hes
-hey hi him his how i id if ill im in into is isnt it its ive just know let lets like lot made make many may
-maybe me mean more most much must my need never new no nor not nothing now of off oh ok okay on once one only
-or other our out over people please put really right said same say see she should so some someone something
-still such sure take talk tell than thank thanks that thats the their them then there these they theyre thing
-things think this those thought thoughts to today together tomorrow tonight too two under until up us user
-very want was wasnt way we well were what whats when where which while who whos why will with wont would yeah
-yes yesterday yet you youd youll your youre yours
-"""
-_FUNCTION_WORDS = frozenset(_ASKING_AND_BINDING.split())
 # Whose thing a prompt talks of, as the voice would say it: "your fog" is "my fog" to the one who answers.
 _TURNED = {"your": "my", "my": "your", "the": "the", "our": "our", "this": "this"}
 
@@ -41,8 +28,6 @@ _TURNED = {"your": "my", "my": "your", "the": "the", "our": "our", "this": "this
 _OPENING_CHARACTERS = range(2, 7)
 _MOST_LOOKED_AT = 200
 _CLAUSE_END = re.compile(r"[.!?\u2026\u3001\u3002\uff01\uff0c\uff1f\s]+")
-
-_POSSESSIVE = re.compile(r"['\u2019]s\b")
 
 
 class Relevance:
@@ -59,15 +44,15 @@ class Relevance:
             if not post.isascii() and any(map(sets_no_spaces, words)):
                 said = map(normalise, _CLAUSE_END.split(post))
                 starts += [start[: _OPENING_CHARACTERS[-1]] for start in said if sets_no_spaces(start)]
-                words = _in_pairs(words)
+                words = in_pairs(words)
             self._frequency.update(set(map(stem, words)))
             self._before.update([(first, stem(second)) for first, second in pairwise(words) if first in _TURNED])
         self._starts = sorted(starts)
 
     def score(self, prompt: str, text: str) -> float:
         """How well `text` answers `prompt`, 0 to 1; a prompt without a topic leaves only the form to judge."""
-        asked = {_stem(word) for word in _content_words(prompt)}
-        said = {_stem(word) for word in _in_pairs(normalise(text).split())}
+        asked = {_stem(word) for word in content_words(prompt)}
+        said = {_stem(word) for word in in_pairs(normalise(text).split())}
         total = sum(self._weight(stem) for stem in asked)
         shared = sum(self._weight(stem) for stem in asked & said) / total if total else 0.0
         parts = _trigrams(asked)
@@ -78,7 +63,7 @@ class Relevance:
 
     def is_best(self, prompt: str, text: str) -> bool:
         """Whether no text could score higher."""
-        most = _FORM_WEIGHT + (_WORDS_WEIGHT + _PARTS_WEIGHT if _content_words(prompt) else 0)
+        most = _FORM_WEIGHT + (_WORDS_WEIGHT + _PARTS_WEIGHT if content_words(prompt) else 0)
         return isclose(self.score(prompt, text), most)
 
     def may_become_best(self, text: str) -> bool:
@@ -94,9 +79,9 @@ class Relevance:
         """What an answer should be about: the prompt, or, where it has no topic ("why?"), the last of the
         conversation that has one and the prompt.
         """
-        if _content_words(prompt):
+        if content_words(prompt):
             return prompt
-        before = next((said for said in reversed(context) if _content_words(said)), "")
+        before = next((said for said in reversed(context) if content_words(said)), "")
         return f"{before} {prompt}".strip()
 
     def topics(self, prompt: str) -> list[str]:
@@ -109,8 +94,13 @@ class Relevance:
             stem = _stem(word)
             return not self._frequency[stem], not self._determiners(prompt, word), -self._weight(stem)
 
-        spaced = (word for word in _content_words(prompt) if not sets_no_spaces(word))
+        spaced = (word for word in content_words(prompt) if not sets_no_spaces(word))
         return sorted(dict.fromkeys(spaced), key=place)
+
+    def spelled_topics(self, prompt: str) -> tuple[str, ...]:
+        """The first of the topics as the prompt spells them, for a voice that can be told what to write about."""
+        spelled = {normalise(word): word for word in spelled_topics(prompt)}
+        return tuple(spelled[topic] for topic in self.topics(prompt) if topic in spelled)[:MOST_GIVEN]
 
     def openings(self, prompt: str, most: int = 4) -> list[str]:
         """Ways to begin an answer, the free one (`""`) first: `["", "The fog", "Fog", "My fog"]`.
@@ -120,7 +110,7 @@ class Relevance:
         scripts without spaces it begins as the voice has begun, with what stands in the prompt.
         """
         found = ["", *self._own_starts(prompt)]
-        prompt = _POSSESSIVE.sub("", prompt)
+        prompt = POSSESSIVE.sub("", prompt)
         spelled = {normalise(word): word for word in re.findall(r"[^\W_]+", prompt)}
         for topic in self.topics(prompt):
             word = spelled.get(topic, topic)
@@ -158,22 +148,6 @@ class Relevance:
     def _weight(self, stem: str) -> float:
         """Inverse document frequency, from about 0.7 for a word of every post up; unknown words weigh most."""
         return log(1 + self._posts / (1 + self._frequency[stem]))
-
-
-def _content_words(text: str) -> list[str]:
-    words = _in_pairs(normalise(_POSSESSIVE.sub("", text)).split())
-    return [word for word in words if word not in _FUNCTION_WORDS and len(word) > 1]
-
-
-def _in_pairs(words: Sequence[str]) -> list[str]:
-    """The words, and in place of each run in a script without spaces its characters, two by two."""
-    parts: list[str] = []
-    for word in words:
-        if len(word) > 2 and sets_no_spaces(word):
-            parts += map("".join, pairwise(word))
-        else:
-            parts.append(word)
-    return parts
 
 
 def _stem(word: str) -> str:

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.blocks import balance, epoch_blocks
+from trainer.blocks import Blocks, balance, epoch_blocks, run_blocks
 
 END = 0
 POST = st.lists(st.integers(1, 50), min_size=1, max_size=30).map(lambda tokens: [*tokens, END])
@@ -62,3 +62,38 @@ def test_posts_stay_whole_and_follow_an_end_of_text() -> None:
     assert stream[0] == END
     text = "".join(chr(64 + token) if token else "." for token in stream)
     assert {part for part in text.split(".") if part} == {chr(64 + number) * 2 for number in range(1, 20)}
+
+
+def test_what_is_given_stands_before_its_post_and_is_not_learned() -> None:
+    posts = [[number, number, END] for number in range(1, 20)]
+    given = [[100 + number, 99] if number % 2 else [] for number in range(1, 20)]
+    blocks = epoch_blocks([posts], 7, END, seed=0, epoch=0, given=[given])
+    assert sorted(learned(*blocks)) == sorted(token for post in posts for token in post)
+    stream = blocks[0][:, 1:].flatten().tolist()
+    for number in range(1, 20, 2):
+        place = stream.index(100 + number)
+        assert stream[place : place + 5] == [100 + number, 99, number, number, END]
+        assert place == 0 or stream[place - 1] == END
+
+
+def test_what_is_given_is_repeated_with_its_post_in_a_cyborg() -> None:
+    many, few = [[number, END] for number in range(1, 10)], [[50, END]]
+    tokens, weights = epoch_blocks([many, few], 8, END, seed=0, epoch=0, given=[[[]] * 9, [[77]]])
+    stream, counts = tokens[:, 1:].flatten().tolist(), weights[:, 1:].flatten().tolist()
+    assert [stream[place + 1] for place, token in enumerate(stream) if token == 77] == [50] * 9
+    assert all(count == 0 for token, count in zip(stream, counts, strict=True) if token == 77)
+
+
+def test_a_run_has_its_epochs_one_after_the_other_and_at_least_so_many_rows() -> None:
+    def epoch(number: int) -> Blocks:
+        rows = 3 + number % 2  # what is drawn before the posts makes epochs of different lengths
+        return torch.full((rows, 5), number), torch.ones(rows, 5)
+
+    def epochs_of(epochs: int, least_rows: int) -> list[int]:
+        tokens, weights = run_blocks(epoch, epochs, least_rows)
+        assert tokens.shape == weights.shape
+        return tokens[:, 0].tolist()
+
+    assert epochs_of(2, 0) == [0, 0, 0, 1, 1, 1, 1]
+    assert epochs_of(2, 9) == [0, 0, 0, 1, 1, 1, 1, 2, 2]
+    assert epochs_of(1, 3) == [0, 0, 0]

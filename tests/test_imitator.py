@@ -72,6 +72,22 @@ async def test_the_answer_is_the_candidate_that_fits(store: Store, settings: Set
     assert [(entry.text, entry.seed, entry.front) for entry in logged] == [(reply.text, reply.seed, "test")]
 
 
+@pytest.mark.parametrize(("share", "topics"), [(0.5, ("Gull", "fog")), (0.0, ())])
+async def test_a_voice_that_knows_topics_is_told_them(
+    store: Store, settings: Settings, voice: Voice, share: float, topics: tuple[str, ...]
+) -> None:
+    record = replace(voice.record, recipe=replace(voice.record.recipe, topics_share=share))
+    engine = ScriptedEngine([" is late."] * 8)
+    async with VoiceShelf(engine, 10) as shelf:
+        imitator = Imitator(shelf, store, settings)
+        told = replace(voice, record=record)
+        await imitator.answer(told, "What does your Gull think of fog?", occasion=Occasion("test"), seed=5)
+        assert {tuple(sorted(line.topics)) for line in engine.lines} == {topics}
+        engine.lines.clear()
+        await imitator.continue_opening(told, "The gull", 1, occasion=Occasion("test"))
+    assert {line.topics for line in engine.lines} == {()}
+
+
 async def test_a_topic_that_became_another_word_is_no_answer(
     store: Store, settings: Settings, voice: Voice
 ) -> None:

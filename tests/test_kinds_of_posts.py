@@ -118,7 +118,8 @@ class Way:
 
 WAYS = {
     "few": Way("english", 400, "Where is the cat?", r"^[ -~\u2019]+$"),
-    "long": Way("long", 12, "Where is the cat?", r"\w\W+ \w.{60,}\.$"),
+    # Few steps, as its few phrases are soon known by heart, and whoever repeats them says nothing.
+    "long": Way("long", 12, "Where is the cat?", r"\w\W+ \w.{60,}\.$", steps=16),
     "emoji": Way("emoji", 100, "Where is the cat?", "[\U0001f300-\U0001faff\u2600-\u27bf]"),
     "hashtags": Way("hashtags", 100, "Where is the cat?", r"#\w.* #\w"),
     "capitals": Way("capitals", 100, "WHERE IS THE CAT?", r"^[^a-z]+$"),

@@ -1,6 +1,7 @@
 """A base from text files: small, complete, resumable, and no document of the held-out part is learned from."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import zstandard
 from data.errors import InputError
 from tests.posts import texts
 from tests.tiny_voices import tiny_base
-from trainer.base_text import EncodedSource, TextSource, documents
+from trainer.base_text import Stream, TextSource, documents, encode, train_tokenizer
 from trainer.bases import resolve_base
 from trainer.pretrain import PretrainPlan, PretrainProgress, pretrain, rate_at
 
@@ -28,7 +29,7 @@ def plan(tmp_path: Path) -> PretrainPlan:
         "\n\n".join(f"{one} {two}\n{one}" for one, two in zip(texts(1500, 1), texts(1500, 2), strict=True))
     )
     return PretrainPlan(
-        sources=(TextSource(posts, 0.6), TextSource(prose, 0.4)),
+        sources=(TextSource(posts, 0.4), TextSource(posts, 0.2, with_topics=True), TextSource(prose, 0.4)),
         minutes=0.05,
         layers=1,
         width=32,
@@ -49,7 +50,8 @@ def test_a_base_is_made_and_can_be_tuned_from(plan: PretrainPlan, tmp_path: Path
     assert record["held_out_bits_per_byte"]["posts"] < 5
     card = (folder / "README.md").read_text()
     assert f"{record['parameters']:,} parameters" in card
-    assert "| posts.jsonl.zst | 60% |" in card
+    assert "| posts | 40% |" in card
+    assert "| posts on topics | 20% |" in card
 
 
 def test_a_stopped_pretraining_goes_on(plan: PretrainPlan, tmp_path: Path) -> None:
@@ -105,18 +107,39 @@ def test_the_rate_of_a_wider_base_is_lower(plan: PretrainPlan, tmp_path: Path) -
 
 
 def test_every_window_is_read_once_in_an_epoch() -> None:
-    stream = numpy.arange(1000)
-    source = EncodedSource(stream, stream, 0)
+    stream = Stream(numpy.arange(1000), numpy.ones(1000))
     count = 1000 // 32 - 1
     for epoch in range(2):
-        windows = [source.window(number, 32, seed=4) for number in range(epoch * count, (epoch + 1) * count)]
+        windows = [stream.window(number, 32, seed=4)[0] for number in range(epoch * count, (epoch + 1) * count)]
         assert all(len(window) == 32 for window in windows)
         assert len({int(token) for window in windows for token in window}) == count * 32
     firsts = [
-        [int(source.window(number + epoch * count, 32, 4)[0]) for number in range(count)] for epoch in (0, 1)
+        [int(stream.window(number + epoch * count, 32, 4)[0][0]) for number in range(count)] for epoch in (0, 1)
     ]
     assert sorted(firsts[0]) != firsts[0]
     assert sorted(firsts[0]) != sorted(firsts[1])
+
+
+def test_what_a_post_is_about_is_given_and_not_learned(plan: PretrainPlan, tmp_path: Path) -> None:
+    tokenizer = train_tokenizer(iter(texts(500)), 400)
+    encoded = encode(plan.sources[1], tokenizer, tmp_path, 32)
+    ends = numpy.flatnonzero(encoded.learn.tokens == 0)
+    documents_there = numpy.split(numpy.arange(len(encoded.learn.tokens)), ends + 1)[1:-1]
+    assert len(documents_there) > 1000
+    for places in documents_there:
+        given, learned = (
+            tokenizer.decode(encoded.learn.tokens[places[encoded.learn.learned[places] == side]])
+            for side in (0, 1)
+        )
+        assert given.startswith(" ")
+        assert given.endswith("\n")
+        assert 1 <= len(given.split()) <= 3
+        assert {word.lower() for word in given.split()} <= set(re.findall(r"[\w']+", learned.lower()))
+        assert "\n" not in learned
+    # A resumed run reads the same back.
+    again = encode(plan.sources[1], tokenizer, tmp_path, 32)
+    assert (again.learn.tokens == encoded.learn.tokens).all()
+    assert (again.learn.learned == encoded.learn.learned).all()
 
 
 def test_books_are_cut_into_paragraphs_and_white_space_is_joined(tmp_path: Path) -> None:

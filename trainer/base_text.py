@@ -1,7 +1,7 @@
 """The text a base is made of: read from files, a tokenizer trained on it, encoded once, given out in windows."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +11,7 @@ import zstandard
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from data.errors import InputError
-from trainer.prompt import END_OF_TEXT, encode_posts, end_of_text_id
+from trainer.prompt import END_OF_TEXT, encode_posts, encode_topics, end_of_text_id
 
 HELD_OUT_SHARE = 100  # every hundredth document is never trained on
 MINIMUM_PARAGRAPH = 20  # characters; shorter ones are chapter numbers and page headings
@@ -23,6 +23,12 @@ class TextSource:
 
     path: Path
     share: float
+    with_topics: bool = False  # before each text stands what it is about, which is given and not learned
+
+    @property
+    def name(self) -> str:
+        """`posts`, or `posts on topics`."""
+        return self.path.name.split(".")[0] + (" on topics" if self.with_topics else "")
 
 
 def documents(path: Path) -> Iterator[str]:
@@ -67,22 +73,31 @@ def train_tokenizer(texts: Iterator[str], vocabulary: int) -> Tokenizer:
 
 
 @dataclass(frozen=True)
-class EncodedSource:
-    """Token streams of one source, and the held-out part with its size in bytes of text."""
+class Stream:
+    """Documents one after the other, each closed by `<|endoftext|>`, and one more before the first."""
 
-    learn: numpy.ndarray
-    held_out: numpy.ndarray
-    held_out_bytes: int
+    tokens: numpy.ndarray
+    learned: numpy.ndarray  # for each token 1, or 0 where it is given
 
-    def window(self, number: int, size: int, seed: int) -> numpy.ndarray:
-        """The `number`-th window of `size` tokens to learn from: every one once, in an order of its own for each
-        epoch, then all again, cut elsewhere.
+    @classmethod
+    def of(cls, documents: Sequence[tuple[Sequence[int], Sequence[int]]], end: int, vocabulary: int) -> "Stream":
+        """From what is given of each document and what is learned."""
+        tokens, learned = [end], [1]
+        for given, text in documents:
+            tokens += [*given, *text]
+            learned += [0] * len(given) + [1] * len(text)
+        narrow = numpy.min_scalar_type(vocabulary - 1)  # two bytes for 8k and for GPT-2's 50k
+        return cls(numpy.array(tokens, dtype=narrow), numpy.array(learned, dtype=numpy.uint8))
+
+    def window(self, number: int, size: int, seed: int) -> tuple[numpy.ndarray, numpy.ndarray]:
+        """The `number`-th window of `size` tokens, and which of them are learned. Every window comes once, in an
+        order of its own for each epoch, then all again, cut elsewhere.
         """
-        count = len(self.learn) // size - 1
+        count = len(self.tokens) // size - 1
         epoch, place = divmod(number, count)
         first, order = _order(count, size, seed, epoch)
         start = first + int(order[place]) * size
-        return self.learn[start : start + size]
+        return self.tokens[start : start + size], self.learned[start : start + size]
 
 
 @lru_cache(maxsize=8)  # of a few sources, each read from one epoch at a time
@@ -92,30 +107,47 @@ def _order(count: int, size: int, seed: int, epoch: int) -> tuple[int, numpy.nda
     return int(generator.integers(size)), generator.permutation(count)
 
 
+@dataclass(frozen=True)
+class EncodedSource:
+    """What is learned of a source, and what is held out with its size in bytes of text."""
+
+    learn: Stream
+    held_out: Stream
+    held_out_bytes: int
+
+
 def encode(source: TextSource, tokenizer: Tokenizer, folder: Path, block_size: int) -> EncodedSource:
     """Encode a source once; a resumed run reads the arrays back. Raises InputError where it is too short."""
-    file = folder / f"{source.path.name}.npz"
+    file = folder / f"{source.path.name}{'.topics' * source.with_topics}.npz"
     if not file.exists():
-        end = end_of_text_id(tokenizer)
-        streams: tuple[list[int], list[int]] = ([end], [end])
         held_out_bytes = 0
+        parts: tuple[list[tuple[list[int], list[int]]], ...] = ([], [])  # to learn, held out
         texts = list(documents(source.path))
         for start in range(0, len(texts), 4096):
-            part = texts[start : start + 4096]
-            for index, tokens in enumerate(encode_posts(tokenizer, part), start):
+            some = texts[start : start + 4096]
+            chance = numpy.random.default_rng(start)
+            given = encode_topics(tokenizer, some, chance, share=float(source.with_topics))
+            for index, document in enumerate(zip(given, encode_posts(tokenizer, some), strict=True), start):
                 held = index % HELD_OUT_SHARE == 0
-                streams[held].extend(tokens)
+                parts[held].append(document)
                 held_out_bytes += len(texts[index].encode()) + 1 if held else 0
-        narrow = numpy.min_scalar_type(tokenizer.get_vocab_size() - 1)  # uint16 for 8k and for GPT-2's 50k
+        end, vocabulary = end_of_text_id(tokenizer), tokenizer.get_vocab_size()
+        learn, held_out = (Stream.of(part, end, vocabulary) for part in parts)
         numpy.savez(
             file,
-            learn=numpy.array(streams[0], dtype=narrow),
-            held_out=numpy.array(streams[1], dtype=narrow),
+            learn=learn.tokens,
+            learned=learn.learned,
+            held_out=held_out.tokens,
+            held_out_learned=held_out.learned,
             held_out_bytes=held_out_bytes,
         )
     arrays = numpy.load(file, allow_pickle=False)
-    encoded = EncodedSource(arrays["learn"], arrays["held_out"], int(arrays["held_out_bytes"]))
-    if min(len(encoded.learn), len(encoded.held_out)) <= block_size:
+    encoded = EncodedSource(
+        Stream(arrays["learn"], arrays["learned"]),
+        Stream(arrays["held_out"], arrays["held_out_learned"]),
+        int(arrays["held_out_bytes"]),
+    )
+    if min(len(encoded.learn.tokens), len(encoded.held_out.tokens)) <= block_size:
         file.unlink()
         raise InputError(
             f"'{source.path}' is too short: at least {HELD_OUT_SHARE * block_size:,} tokens are needed, so that "

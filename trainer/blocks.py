@@ -1,6 +1,7 @@
 """Posts as token blocks: shuffled anew each epoch, packed without padding, the same weight for each handle."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import chain
 
 import numpy
 import torch
@@ -32,25 +33,39 @@ def epoch_blocks(
     seed: int,
     epoch: int,
     learning: bool = True,
+    given: Sequence[Sequence[Sequence[int]]] | None = None,
 ) -> Blocks:
     """One epoch over all handles' posts as packed blocks; the last one is filled up with weightless tokens.
 
     Depends on seed and epoch alone, so a resumed run sees the same blocks. `learning=False` keeps the order
-    and repeats nothing, for measuring a loss.
+    and repeats nothing, for measuring a loss. `given` is what stands before each post without being learned.
     """
-    posts: list[tuple[Sequence[int], float]] = []
-    for own, (count, weight) in zip(handles, balance(handles, repeat=learning), strict=True):
-        posts.extend((post, weight) for _ in range(count) for post in own)
+    given = given or [[()] * len(own) for own in handles]
+    posts: list[tuple[Sequence[int], Sequence[int], float]] = []
+    for own, before, (count, weight) in zip(handles, given, balance(handles, repeat=learning), strict=True):
+        posts.extend(zip([*before] * count, [*own] * count, [weight] * len(own) * count, strict=True))
     if learning:
         order = numpy.random.default_rng((seed, epoch)).permutation(len(posts))
         posts = [posts[index] for index in order]
-    length = 1 + sum(len(post) for post, _ in posts)
+    parts = [part for before, post, weight in posts for part in ((before, 0.0), (post, weight))]
+    lengths = [len(part) for part, _ in parts]
+    length = 1 + sum(lengths)
     rows = -(-(length - 1) // block_size)
     tokens = numpy.full(rows * block_size + 1, end, dtype=numpy.int64)
     weights = numpy.zeros(rows * block_size + 1, dtype=numpy.float32)
-    tokens[1:length] = numpy.concatenate([numpy.asarray(post) for post, _ in posts])
-    weights[1:length] = numpy.repeat([weight for _, weight in posts], [len(post) for post, _ in posts])
+    tokens[1:length] = numpy.fromiter(chain.from_iterable(part for part, _ in parts), numpy.int64, length - 1)
+    weights[1:length] = numpy.repeat([weight for _, weight in parts], lengths)
     return (
         torch.from_numpy(tokens).unfold(0, block_size + 1, block_size),
         torch.from_numpy(weights).unfold(0, block_size + 1, block_size),
     )
+
+
+def run_blocks(epoch: Callable[[int], Blocks], epochs: int, least_rows: int) -> Blocks:
+    """The blocks of a whole run, one epoch after the other: of so many, or of as many as give `least_rows`."""
+    parts: list[Blocks] = []
+    while len(parts) < epochs or sum(len(tokens) for tokens, _ in parts) < least_rows:
+        parts.append(epoch(len(parts)))
+    rows = max(sum(len(tokens) for tokens, _ in parts[:epochs]), least_rows)
+    tokens, weights = (torch.cat(part)[:rows] for part in zip(*parts, strict=True))
+    return tokens, weights

@@ -109,7 +109,7 @@ def pretrain(plan: PretrainPlan, folder: Path, report: Report) -> Path:
 
     def measure() -> dict[str, float]:
         figures = {
-            source.path.name.split(".")[0]: bits_per_byte(model, part, plan.block_size, arithmetic)
+            source.name: bits_per_byte(model, part, plan.block_size, arithmetic)
             for source, part in zip(plan.sources, encoded, strict=True)
         }
         progress.history.append({"step": progress.step, "seconds": progress.seconds, **figures})
@@ -124,9 +124,9 @@ def pretrain(plan: PretrainPlan, folder: Path, report: Report) -> Path:
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        blocks = _batch(plan, encoded, progress).to(arithmetic.device)
+        blocks, learned = (part.to(arithmetic.device) for part in _batch(plan, encoded, progress))
         with arithmetic.autocast():
-            loss = next_token_loss(model, blocks)
+            loss = next_token_loss(model, blocks, learned)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
@@ -182,24 +182,32 @@ def _first_model(plan: PretrainPlan) -> GPT2LMHeadModel:
     return GPT2LMHeadModel(config)
 
 
-def _batch(plan: PretrainPlan, encoded: Sequence[EncodedSource], progress: PretrainProgress) -> torch.Tensor:
-    """The next windows, rows shared out among the sources; (batch, block_size) tokens."""
+def _batch(
+    plan: PretrainPlan, encoded: Sequence[EncodedSource], progress: PretrainProgress
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The next windows and which of their tokens are learned; both (batch, block_size). The rows are shared out
+    among the sources by chance.
+    """
     shares = numpy.array([source.share for source in plan.sources])
-    choice = numpy.random.default_rng((plan.seed, progress.step))
+    chance = numpy.random.default_rng((plan.seed, progress.step))
     rows = []
-    for number in choice.choice(len(encoded), size=plan.batch, p=shares / shares.sum()):
-        window = encoded[number].window(progress.windows[number], plan.block_size, plan.seed)
+    for number in chance.choice(len(encoded), size=plan.batch, p=shares / shares.sum()):
+        rows.append(encoded[number].learn.window(progress.windows[number], plan.block_size, plan.seed))
         progress.windows[number] += 1
-        rows.append(window.astype(numpy.int64))
-    return torch.from_numpy(numpy.stack(rows))
+    tokens, learned = (numpy.stack(part) for part in zip(*rows, strict=True))
+    return torch.from_numpy(tokens.astype(numpy.int64)), torch.from_numpy(learned.astype(numpy.float32))
 
 
 def bits_per_byte(model: GPT2LMHeadModel, source: EncodedSource, block_size: int, arithmetic: Arithmetic) -> float:
     """Held-out loss per byte of text, comparable between tokenizers. At most 512 blocks are read."""
-    count = min(512, len(source.held_out) // block_size)
-    blocks = torch.from_numpy(source.held_out[: count * block_size].astype(numpy.int64)).view(count, block_size)
-    bytes_per_token = source.held_out_bytes / len(source.held_out)
-    return mean_loss(model, blocks, arithmetic) / math.log(2) / bytes_per_token
+    held_out = source.held_out
+    count = min(512, len(held_out.tokens) // block_size)
+    blocks, learned = (
+        torch.from_numpy(part[: count * block_size].astype(kind)).view(count, block_size)
+        for part, kind in ((held_out.tokens, numpy.int64), (held_out.learned, numpy.float32))
+    )
+    bytes_per_token = source.held_out_bytes / int(held_out.learned.sum())
+    return mean_loss(model, blocks, arithmetic, learned) / math.log(2) / bytes_per_token
 
 
 def _save_base(
@@ -229,7 +237,7 @@ def base_card(plan: PretrainPlan, config: GPT2Config, record: dict[str, Any]) ->
     """What the base is, what it saw and how well it knows text it never saw."""
     shares = sum(source.share for source in plan.sources)
     sources = "\n".join(
-        f"| {source.path.name} | {source.share / shares:.0%} | {bits:.3f} |"
+        f"| {source.name} | {source.share / shares:.0%} | {bits:.3f} |"
         for source, bits in zip(plan.sources, record["held_out_bits_per_byte"].values(), strict=True)
     )
     before = record.get("before", {})

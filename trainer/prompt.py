@@ -1,12 +1,16 @@
 """How posts look to the model: when it learns from them and when it is asked to write one. Kept side by side
 so that the two can't drift apart. Every post is opened and closed by `<|endoftext|>`, as in the reference.
+Words that say what a post shall be about may stand before it, on a line of their own that begins with a space: no
+post does, and none holds a new line.
 """
 
 from collections.abc import Sequence
 
+import numpy
 from tokenizers import Tokenizer
 
 from data.errors import InputError
+from data.topics import drawn_topics
 
 END_OF_TEXT = "<|endoftext|>"
 
@@ -25,9 +29,23 @@ def encode_posts(tokenizer: Tokenizer, posts: Sequence[str]) -> list[list[int]]:
     return [[*encoding.ids, end] for encoding in tokenizer.encode_batch(list(posts), add_special_tokens=False)]
 
 
-def render_prompt(opening: str) -> str:
+def encode_topics(
+    tokenizer: Tokenizer, posts: Sequence[str], chance: numpy.random.Generator, share: float = 1.0
+) -> list[list[int]]:
+    """What is put before so large a share of the posts, drawn anew at each call, and nothing before the others."""
+    drawn = [drawn_topics(post, chance) if chance.random() < share else [] for post in posts]
+    encodings = tokenizer.encode_batch([render_topics(topics) for topics in drawn], add_special_tokens=False)
+    return [encoding.ids for encoding in encodings]
+
+
+def render_topics(topics: Sequence[str]) -> str:
+    """What stands before a post that shall be about these words: `" fog gull\\n"`, or nothing for none."""
+    return f" {' '.join(topics)}\n" if topics else ""
+
+
+def render_prompt(opening: str, topics: Sequence[str] = ()) -> str:
     """What the model continues: a fresh post that starts with `opening` (which may be empty)."""
-    return END_OF_TEXT + opening.rstrip()
+    return END_OF_TEXT + render_topics(topics) + opening.rstrip()
 
 
 def read_continuation(text: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from tokenizers import Tokenizer
@@ -16,7 +17,7 @@ from torch import nn
 from transformers import GPT2LMHeadModel
 
 from data.errors import RunFailedError
-from trainer.blocks import epoch_blocks
+from trainer.blocks import Blocks, epoch_blocks, run_blocks
 from trainer.checkpoint import load_checkpoint, save_checkpoint
 from trainer.durable import write_json
 from trainer.examples import with_examples
@@ -31,7 +32,7 @@ from trainer.learning import (
     next_token_loss,
     quiet_libraries,
 )
-from trainer.prompt import encode_posts, end_of_text_id
+from trainer.prompt import encode_posts, encode_topics, end_of_text_id
 from trainer.recipe import Recipe
 from trainer.voice import POSTS, RECORD, Voice, VoiceRecord
 
@@ -86,28 +87,25 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
     if state.step == 0:
         state.before = held_out_loss()
         state.history.append({"step": 0, "held_out_loss": state.before})
-    blocks = epoch_blocks(learn, context, end, seed=recipe.seed, epoch=0)
-    steps_per_epoch = -(-len(blocks[0]) // recipe.batch)
-    steps = max(steps_per_epoch * recipe.epochs, recipe.least_steps)
+
+    def epoch(number: int) -> Blocks:
+        chance = numpy.random.default_rng((recipe.seed, number, 1))  # not what shuffles
+        given = [encode_topics(tokenizer, corpus.learn, chance, recipe.topics_share) for corpus in job.corpora]
+        return epoch_blocks(learn, context, end, seed=recipe.seed, epoch=number, given=given)
+
+    tokens, weights = run_blocks(epoch, recipe.epochs, recipe.least_steps * recipe.batch)
+    steps = -(-len(tokens) // recipe.batch)
     evaluate_every = max(1, steps // (recipe.epochs * recipe.evaluations_per_epoch))
-    epoch = 0
     last_checkpoint = time.monotonic()
 
     while state.step < steps and state.evaluations_since_best < recipe.patience:
         started = time.monotonic()
-        if state.step // steps_per_epoch != epoch:
-            epoch = state.step // steps_per_epoch
-            blocks = epoch_blocks(learn, context, end, seed=recipe.seed, epoch=epoch)
-        rows = slice(
-            state.step % steps_per_epoch * recipe.batch, (state.step % steps_per_epoch + 1) * recipe.batch
-        )
+        rows = slice(state.step * recipe.batch, (state.step + 1) * recipe.batch)
         factor = rate_factor(state.step, steps, recipe.warmup_share)
         for group, highest in zip(groups, highest_rates, strict=True):
             group["lr"] = highest * factor
         with arithmetic.autocast():
-            loss = next_token_loss(
-                model, blocks[0][rows].to(arithmetic.device), blocks[1][rows].to(arithmetic.device)
-            )
+            loss = next_token_loss(model, tokens[rows].to(arithmetic.device), weights[rows].to(arithmetic.device))
         loss_value = loss.item()
         if not math.isfinite(loss_value):
             raise _no_number(state.step)

@@ -67,6 +67,11 @@ class VoiceRecord:
         english = any(count.get("en", 0) >= ENGLISH_SHARE * sum(count.values()) for count in counts)
         return EXAMPLE_OPENING if english or not counts else ""
 
+    @property
+    def takes_topics(self) -> bool:
+        """Whether it has learned to write about words that are given to it."""
+        return self.recipe.topics_share > 0
+
     def as_long_as(self, english: int) -> int:
         """How many of its tokens say as much as so many of English: what a base doesn't know takes it more."""
         scale = max(1.0, self.tokens_per_character / ENGLISH)

@@ -112,9 +112,11 @@ def pretrain(
     for file in [*posts, *prose]:
         if not file.is_file():
             raise InputError(f"There is no file '{file}'; give text as .txt, .jsonl or .jsonl.zst.")
-    share = posts_share if prose else 1.0
-    sources = [TextSource(file, share / len(posts)) for file in posts]
-    sources += [TextSource(file, (1 - share) / len(prose)) for file in prose]
+    share = (posts_share if prose else 1.0) / len(posts)
+    # A third of the posts stand after what they are about, so that a voice can be asked for a post on something.
+    sources = [TextSource(file, share * 2 / 3) for file in posts]
+    sources += [TextSource(file, share / 3, with_topics=True) for file in posts]
+    sources += [TextSource(file, (1 - posts_share) / len(prose)) for file in prose]
     plan = PretrainPlan(tuple(sources), minutes, seed=seed)
     if start is not None:
         plan = plan.going_on_from(resolve_base(start))

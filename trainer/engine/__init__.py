@@ -42,6 +42,7 @@ class Line:
 
     opening: str
     seed: int = 0
+    topics: tuple[str, ...] = ()  # what the post shall be about; only for voices whose recipe has learned that
     listener: Listener | None = field(default=None, compare=False)
 
 

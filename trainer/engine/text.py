@@ -39,7 +39,7 @@ class VoiceTokenizer:
         room = self._context - tokens - 1  # beside the end of text that opens every prompt
         prompts = []
         for line in lines:
-            first, *rest = self._ids(render_prompt(line.opening))
+            first, *rest = self._ids(render_prompt(line.opening, line.topics))
             prompts.append((first, *rest[-room:]))
         return prompts, tokens
 
