@@ -97,7 +97,7 @@ def pretrain(
     start: Annotated[
         str | None, typer.Option("--from", help="A base to go on from: builtin, a folder or a hub id.")
     ] = None,
-    posts_share: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of posts in each batch.")] = 0.6,
+    posts_share: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of posts in each batch.")] = 0.9,
     minutes: Annotated[float, typer.Option(min=0.01, help="Time spent learning; resumed runs add up.")] = 60.0,
     seed: Annotated[int, typer.Option(help="The same seed and machine give the same base.")] = 0,
 ) -> None:
