@@ -1,12 +1,14 @@
 """Packed blocks: nothing lost, nothing padded in, every handle's posts weighing the same."""
 
+from itertools import islice
+
 import numpy
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.blocks import Blocks, balance, epoch_blocks, run_blocks
+from trainer.blocks import Blocks, balance, batches, epoch_blocks
 
 END = 0
 POST = st.lists(st.integers(1, 50), min_size=1, max_size=30).map(lambda tokens: [*tokens, END])
@@ -84,16 +86,17 @@ def test_what_is_given_is_repeated_with_its_post_in_a_cyborg() -> None:
     assert all(count == 0 for token, count in zip(stream, counts, strict=True) if token == 77)
 
 
-def test_a_run_has_its_epochs_one_after_the_other_and_at_least_so_many_rows() -> None:
+def test_batches_go_through_the_epochs_without_end_and_can_be_resumed() -> None:
     def epoch(number: int) -> Blocks:
         rows = 3 + number % 2  # what is drawn before the posts makes epochs of different lengths
-        return torch.full((rows, 5), number), torch.ones(rows, 5)
+        return torch.full((rows, 5), number), torch.full((rows, 5), float(number))
 
-    def epochs_of(epochs: int, least_rows: int) -> list[int]:
-        tokens, weights = run_blocks(epoch, epochs, least_rows)
-        assert tokens.shape == weights.shape
-        return tokens[:, 0].tolist()
+    def epochs_of(first: int, size: int, few: int) -> list[int]:
+        found = list(islice(batches(epoch, size, first), few))
+        assert all(tokens.shape == weights.shape == (size, 5) for tokens, weights in found)
+        return torch.cat([tokens[:, 0] for tokens, _ in found]).tolist()
 
-    assert epochs_of(2, 0) == [0, 0, 0, 1, 1, 1, 1]
-    assert epochs_of(2, 9) == [0, 0, 0, 1, 1, 1, 1, 2, 2]
-    assert epochs_of(1, 3) == [0, 0, 0]
+    assert epochs_of(0, 2, 6) == [0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 3, 3]
+    for first in range(6):
+        assert epochs_of(first, 2, 6 - first) == epochs_of(0, 2, 6)[2 * first :]
+    assert epochs_of(0, 9, 1) == [0, 0, 0, 1, 1, 1, 1, 2, 2]

@@ -1,7 +1,7 @@
 """Posts as token blocks: shuffled anew each epoch, packed without padding, the same weight for each handle."""
 
-from collections.abc import Callable, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, count
 
 import numpy
 import torch
@@ -42,8 +42,8 @@ def epoch_blocks(
     """
     given = given or [[()] * len(own) for own in handles]
     posts: list[tuple[Sequence[int], Sequence[int], float]] = []
-    for own, before, (count, weight) in zip(handles, given, balance(handles, repeat=learning), strict=True):
-        posts.extend(zip([*before] * count, [*own] * count, [weight] * len(own) * count, strict=True))
+    for own, before, (times, weight) in zip(handles, given, balance(handles, repeat=learning), strict=True):
+        posts.extend(zip([*before] * times, [*own] * times, [weight] * len(own) * times, strict=True))
     if learning:
         order = numpy.random.default_rng((seed, epoch)).permutation(len(posts))
         posts = [posts[index] for index in order]
@@ -61,11 +61,17 @@ def epoch_blocks(
     )
 
 
-def run_blocks(epoch: Callable[[int], Blocks], epochs: int, least_rows: int) -> Blocks:
-    """The blocks of a whole run, one epoch after the other: of so many, or of as many as give `least_rows`."""
-    parts: list[Blocks] = []
-    while len(parts) < epochs or sum(len(tokens) for tokens, _ in parts) < least_rows:
-        parts.append(epoch(len(parts)))
-    rows = max(sum(len(tokens) for tokens, _ in parts[:epochs]), least_rows)
-    tokens, weights = (torch.cat(part)[:rows] for part in zip(*parts, strict=True))
-    return tokens, weights
+def batches(epoch: Callable[[int], Blocks], size: int, first: int = 0) -> Iterator[Blocks]:
+    """Batches of `size` rows from the `first` on, epoch after epoch without end; one may reach into the next.
+
+    Epochs are made as they are come to: a run may have any number of them.
+    """
+    skipped = first * size
+    tokens, weights = (part[:0] for part in epoch(0))
+    for number in count():
+        more, their_weights = epoch(number)
+        tokens, weights = torch.cat([tokens, more[skipped:]]), torch.cat([weights, their_weights[skipped:]])
+        skipped = max(0, skipped - len(more))
+        while len(tokens) >= size:
+            yield tokens[:size], weights[:size]
+            tokens, weights = tokens[size:], weights[size:]

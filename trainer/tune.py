@@ -17,7 +17,7 @@ from torch import nn
 from transformers import GPT2LMHeadModel
 
 from data.errors import RunFailedError
-from trainer.blocks import Blocks, epoch_blocks, run_blocks
+from trainer.blocks import Blocks, batches, epoch_blocks
 from trainer.checkpoint import load_checkpoint, save_checkpoint
 from trainer.durable import write_json
 from trainer.examples import with_examples
@@ -93,19 +93,19 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
         given = [encode_topics(tokenizer, corpus.learn, chance, recipe.topics_share) for corpus in job.corpora]
         return epoch_blocks(learn, context, end, seed=recipe.seed, epoch=number, given=given)
 
-    tokens, weights = run_blocks(epoch, recipe.epochs, recipe.least_steps * recipe.batch)
-    steps = -(-len(tokens) // recipe.batch)
+    steps = max(-(-len(epoch(0)[0]) * recipe.epochs // recipe.batch), recipe.least_steps)
+    following = batches(epoch, recipe.batch, state.step)
     evaluate_every = max(1, steps // (recipe.epochs * recipe.evaluations_per_epoch))
     last_checkpoint = time.monotonic()
 
     while state.step < steps and state.evaluations_since_best < recipe.patience:
         started = time.monotonic()
-        rows = slice(state.step * recipe.batch, (state.step + 1) * recipe.batch)
+        tokens, weights = (part.to(arithmetic.device) for part in next(following))
         factor = rate_factor(state.step, steps, recipe.warmup_share)
         for group, highest in zip(groups, highest_rates, strict=True):
             group["lr"] = highest * factor
         with arithmetic.autocast():
-            loss = next_token_loss(model, tokens[rows].to(arithmetic.device), weights[rows].to(arithmetic.device))
+            loss = next_token_loss(model, tokens, weights)
         loss_value = loss.item()
         if not math.isfinite(loss_value):
             raise _no_number(state.step)
