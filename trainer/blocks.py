@@ -67,11 +67,15 @@ def batches(epoch: Callable[[int], Blocks], size: int, first: int = 0) -> Iterat
     Epochs are made as they are come to: a run may have any number of them.
     """
     skipped = first * size
-    tokens, weights = (part[:0] for part in epoch(0))
+    left: Blocks | None = None  # too few for a batch
     for number in count():
-        more, their_weights = epoch(number)
-        tokens, weights = torch.cat([tokens, more[skipped:]]), torch.cat([weights, their_weights[skipped:]])
-        skipped = max(0, skipped - len(more))
+        tokens, weights = epoch(number)
+        rows = len(tokens)
+        tokens, weights = tokens[skipped:], weights[skipped:]
+        skipped = max(0, skipped - rows)
+        if left is not None:
+            tokens, weights = torch.cat([left[0], tokens]), torch.cat([left[1], weights])
         while len(tokens) >= size:
             yield tokens[:size], weights[:size]
             tokens, weights = tokens[size:], weights[size:]
+        left = tokens, weights

@@ -31,9 +31,7 @@ class Recipe:
     weight_decay: float = 0.01
     warmup_share: float = 0.05  # of all steps
     dropout: float = 0.0
-    topics_share: float = (
-        0.0  # of the posts, before which it is said what they are about; another share each epoch
-    )
+    topics_share: float = 0.0  # of the posts, drawn anew each epoch: before them stands what they are about
     evaluations_per_epoch: int = 2
     patience: int = 3  # evaluations without a better held-out loss before stopping early
     lora_rank: int = 8
