@@ -15,7 +15,7 @@ import pytest
 
 from tests.posts import texts
 from tests.processes import ROOT, environment
-from tests.tiny_voices import full_voice
+from tests.tiny_voices import full_voice, tiny_base
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -187,17 +187,17 @@ def test_sigterm_ends_run_and_its_trainer(tmp_path: Path) -> None:
 def test_ctrl_c_ends_the_waiting_and_not_the_training(tmp_path: Path, posts_file: Path) -> None:
     assert mynah(tmp_path, "import", str(posts_file)).returncode == 0
     with subprocess.Popen(
-        [sys.executable, "-m", "bot", "train", "keeper", "--base", "builtin"],
+        [sys.executable, "-m", "bot", "train", "keeper", "--base", str(tiny_base(tmp_path / "base"))],
         cwd=ROOT,
         env=environment(tmp_path),
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     ) as waiting:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 200
         while not (trainers := psutil.Process(waiting.pid).children()) and time.monotonic() < deadline:
             time.sleep(0.05)
         waiting.send_signal(signal.SIGINT)
-        said = waiting.communicate(timeout=20)[1].decode()
+        said = waiting.communicate(timeout=60)[1].decode()
     assert waiting.returncode == 130
     assert "goes on in the background" in said
     while (

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy
 import pytest
 import zstandard
+from typer.testing import CliRunner
 
+from bot.cli import app
 from data.errors import InputError
 from tests.posts import texts
 from tests.tiny_voices import tiny_base
@@ -91,6 +93,21 @@ def test_a_base_reads_more(plan: PretrainPlan, tmp_path: Path) -> None:
     assert begun == pytest.approx(before["held_out_bits_per_byte"]["posts"], abs=0.01)
     assert ended < begun
     assert f"which had seen {before['tokens_seen']:,} tokens" in (folder / "README.md").read_text()
+
+
+def test_the_command_shows_its_curve_also_in_a_pipe(plan: PretrainPlan, tmp_path: Path) -> None:
+    start, posts = tiny_base(tmp_path / "base"), plan.sources[0].path
+    words = f"pretrain {tmp_path / 'out'} --from {start} --posts {posts} --minutes 0.02 --learning-rate 0.001"
+    shown = CliRunner().invoke(app, words.split(), env={"COLUMNS": "160"})
+    assert shown.exit_code == 0, shown.output
+    curve = json.loads((tmp_path / "out" / "base" / "pretraining.json").read_text())["curve"]
+    points = re.findall(r"bits per byte of held-out text: posts ([\d.]+), posts on topics ([\d.]+)", shown.output)
+    assert [(float(a), float(b)) for a, b in points] == [
+        (pytest.approx(point["posts"], abs=6e-4), pytest.approx(point["posts on topics"], abs=6e-4))
+        for point in curve
+    ]
+    assert len(curve) > 1
+    assert "learning rate 0.001" in (tmp_path / "out" / "base" / "README.md").read_text()
 
 
 def test_a_run_is_not_mixed_with_one_of_another_base(plan: PretrainPlan, tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ class PretrainPlan:
     warmup_steps: int = 100
     cooldown_share: float = 0.6  # of the minutes, the rate falls to zero over this last part
     checkpoint_seconds: float = 120.0
+    measurements: int = 10  # of held-out text on the way: each takes as long as some 30 steps
     seed: int = 0
 
     def going_on_from(self, start: Base) -> "PretrainPlan":
@@ -76,6 +77,9 @@ class PretrainProgress:
 Report = Callable[[str, float], None]
 """Called with a sentence and the share done (0 to 1)."""
 
+Measured = Callable[[dict[str, float]], None]
+"""Called with a point of the curve: `step`, `seconds`, and each source's bits per byte of held-out text."""
+
 
 def rate_at(plan: PretrainPlan, progress: PretrainProgress) -> float:
     """Warm-up, a plateau, then straight down to zero: the plateau may be prolonged by giving more minutes."""
@@ -84,7 +88,7 @@ def rate_at(plan: PretrainPlan, progress: PretrainProgress) -> float:
     return plan.learning_rate * min(warm, left / plan.cooldown_share)
 
 
-def pretrain(plan: PretrainPlan, folder: Path, report: Report) -> Path:
+def pretrain(plan: PretrainPlan, folder: Path, report: Report, measured: Measured = lambda point: None) -> Path:
     """Train a base into `folder/base` and return that path. Stop and call again to go on from a checkpoint.
 
     Raises InputError where a source can't be read or is too short, or `folder` holds a run of another tokenizer.
@@ -107,13 +111,13 @@ def pretrain(plan: PretrainPlan, folder: Path, report: Report) -> Path:
     progress = PretrainProgress(**(load_checkpoint(checkpoint, model, optimizers) or {}))
     progress.windows = progress.windows or [0] * len(encoded)
 
-    def measure() -> dict[str, float]:
+    def measure() -> None:
         figures = {
             source.name: bits_per_byte(model, part, plan.block_size, arithmetic)
             for source, part in zip(plan.sources, encoded, strict=True)
         }
         progress.history.append({"step": progress.step, "seconds": progress.seconds, **figures})
-        return figures
+        measured(progress.history[-1])
 
     if progress.step == 0:
         measure()
@@ -140,8 +144,9 @@ def pretrain(plan: PretrainPlan, folder: Path, report: Report) -> Path:
             f"step {progress.step}, loss {loss_value:.3f}, {speed:,.0f} tokens/s",
             progress.seconds / (plan.minutes * 60),
         )
+        if progress.seconds - progress.history[-1]["seconds"] > plan.minutes * 60 / plan.measurements:
+            measure()
         if time.monotonic() - last_save > plan.checkpoint_seconds:
-            report(f"held-out bits per byte: {measure()}", progress.seconds / (plan.minutes * 60))
             save_checkpoint(checkpoint, model, optimizers, asdict(progress))
             last_save = time.monotonic()
 

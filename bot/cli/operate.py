@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -99,6 +99,10 @@ def pretrain(
     ] = None,
     posts_share: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of posts in each batch.")] = 0.9,
     minutes: Annotated[float, typer.Option(min=0.01, help="Time spent learning; resumed runs add up.")] = 60.0,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(min=1e-6, help="At its height; by itself 0.003, and lower for a base that reads on."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed and machine give the same base.")] = 0,
 ) -> None:
     """Train a small base (tokenizer and GPT-2) from text files, or let one read more; run it again after a stop.
@@ -120,12 +124,20 @@ def pretrain(
     plan = PretrainPlan(tuple(sources), minutes, seed=seed)
     if start is not None:
         plan = plan.going_on_from(resolve_base(start))
+    if learning_rate is not None:
+        plan = replace(plan, learning_rate=learning_rate)
+
+    def measured(point: dict[str, float]) -> None:
+        bits = ", ".join(f"{name} {point[name]:.3f}" for name in point if name not in ("step", "seconds"))
+        err.print(f"After {point['seconds'] / 60:.0f} minutes, in bits per byte of held-out text: {escape(bits)}")
+
     with tuning_bar() as bar:
         task = bar.add_task("Preparing", total=1.0)
         base = pretrain(
             plan,
             folder,
             lambda sentence, share: bar.update(task, description=sentence, completed=share),
+            measured,
         )
     name = escape(str(base))
     out.print(f"[green]✓[/] The base is in {name}; use it with `mynah train HANDLE --base {name}`.")
