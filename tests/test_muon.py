@@ -34,6 +34,20 @@ def test_what_is_orthogonal_has_singular_values_near_one() -> None:
     assert torch.linalg.svdvals(matrix).max() > 5
 
 
+@pytest.mark.parametrize("shape", [(24, 64), (64, 24)], ids=["wide", "tall"])
+@pytest.mark.parametrize("smallest", [1e-1, 1e-4, 1e-8])
+def test_the_short_way_ends_where_the_long_one_does(shape: tuple[int, int], smallest: float) -> None:
+    chance = torch.Generator().manual_seed(2)
+    left, right = (
+        torch.linalg.qr(torch.randn(side, 24, generator=chance, dtype=torch.float64))[0] for side in shape
+    )
+    matrix = (
+        left @ torch.logspace(0, torch.tensor(smallest).log10().item(), 24, dtype=torch.float64).diag() @ right.T
+    )
+    # Doubles go the long way.
+    torch.testing.assert_close(orthogonal(matrix.float()).double(), orthogonal(matrix), atol=1e-3, rtol=0)
+
+
 def test_a_matrix_without_a_gradient_stays() -> None:
     parameter = nn.Parameter(torch.ones(2, 3))
     Muon([parameter], 1.0, 1.0, bf16=False).step()
