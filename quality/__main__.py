@@ -9,6 +9,7 @@ from pathlib import Path
 from bench import command, corpora, machine, workload
 from bot.cli.present import print_json
 from bot.quality.evaluation import Evaluation, evaluate_together
+from data.errors import InputError, MynahError
 from quality import report
 from quality.work import Say, StepFailedError, Terms, VoiceWork
 from trainer.bases import BUILTIN, resolve_base
@@ -43,6 +44,14 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> None:
     )
     files = corpora.files(workload.Terms(terms.scratch, quick, threads, arguments.corpora, None))
     works = [VoiceWork.read(file) for file in files]
+    if not works:
+        raise InputError(
+            f"{arguments.corpora} holds no JSONL files; give a folder with --corpora, or none at all."
+        )
+    if len({work.name for work in works}) < len(works):
+        raise InputError(
+            f"Two files of {arguments.corpora} hold posts of the same account; leave one of them out."
+        )
     seeds = range(arguments.seeds or (1 if quick else 3))
     setting = report.Setting(
         started,
@@ -73,12 +82,12 @@ def _measured(works: Sequence[VoiceWork], terms: Terms, seed: int, say: Say) -> 
     return evaluate_together(voices, [person for work in works for person in work.people])
 
 
-def main() -> None:
-    arguments = arguments_of()
+def main(words: list[str] | None = None) -> None:
+    arguments = arguments_of(words)
     try:
         with command.scratch_of(arguments) as scratch:
             measure(arguments, scratch)
-    except StepFailedError as reason:
+    except (StepFailedError, MynahError) as reason:
         print(reason, file=sys.stderr)
         sys.exit(1)
 

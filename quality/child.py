@@ -1,6 +1,7 @@
 """`python -m quality.child STEP FOLDER ...`: one step of `quality.work`, in this fresh process."""
 
 import asyncio
+import json
 import os
 import shutil
 import sys
@@ -53,13 +54,18 @@ def measure(folder: Path, reference_model: str, candidates: str, seed: str, answ
     from bot.quality.voice_quality import VoiceQuality, measure_voice
     from bot.shelf import VoiceShelf
     from data.settings import Settings
+    from quality.work import HELD_OUT
     from trainer.durable import write_json
     from trainer.engine import open_engine
     from trainer.job import Job
     from trainer.voice import Voice
 
     voice = Voice.from_folder(folder / "voice")
-    people = [Person(part.handle, tuple(part.learn), tuple(part.held_out)) for part in Job.read(folder).corpora]
+    unseen = json.loads((folder / HELD_OUT).read_text(encoding="utf-8"))
+    people = [
+        Person(part.handle, tuple(part.learn), tuple(held_out))
+        for part, held_out in zip(Job.read(folder).corpora, unseen, strict=True)
+    ]
     settings = Settings(home=folder, _env_file=None)
 
     async def work() -> VoiceQuality:

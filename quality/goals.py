@@ -18,6 +18,8 @@ GOALS = (
     Goal(
         "cyborg.furthest_share", "share of a cyborg's posts that are whose, furthest from equal shares", 0.1, False
     ),
+    # The classifier gives nobody their equal share of real posts either.
+    Goal("cyborg.furthest_from_real", "the same, from the shares of as many real posts of each", None, False),
     Goal("base.bits_per_byte", "the untuned base on the same held-out posts", None, False),
     # 15% below the 2.03 of a first trial of that size.
     Goal("base.pretraining_bits_per_byte", "the base on posts held out when it was made", 1.7255, False),

@@ -11,6 +11,7 @@ from bench import report as bench_report
 from bench.figures import Spread
 from bot.cli import evaluation_report
 from bot.cli.present import out, print_table
+from bot.quality.attribution import Attribution
 from bot.quality.evaluation import Evaluation
 from bot.quality.plot import quality_plot
 from quality.goals import GOALS, Figure
@@ -45,8 +46,8 @@ def read_figures(evaluations: Sequence[Evaluation], cyborgs: Sequence[Sequence[E
         reasons = [evaluation.why_not.get(goal.key, "") for evaluation in evaluations]
         if goal.key == "base.pretraining_bits_per_byte":
             values = [own]
-        if goal.key == "cyborg.furthest_share":
-            values = [max(map(furthest_share, blends), default=None) for blends in cyborgs]
+        if goal.key in FURTHEST:
+            values = [max(map(FURTHEST[goal.key], blends), default=None) for blends in cyborgs]
             reasons = ["A cyborg takes at least two corpora."]
         there = [value for value in values if value is not None]
         why_not = next(filter(None, reasons), NOT_MEASURED)
@@ -56,10 +57,23 @@ def read_figures(evaluations: Sequence[Evaluation], cyborgs: Sequence[Sequence[E
 
 def furthest_share(cyborg: Evaluation) -> float:
     """How far from an equal share the posts of the person are whom the classifier finds least or most; 0 to 1."""
-    assert cyborg.attribution is not None
+    told, shares = _told(cyborg)
+    return max(abs(shares.get(handle, 0.0) - told.chance) for handle in told.people)
+
+
+def furthest_from_real(cyborg: Evaluation) -> float:
+    """The same, from what it finds in real posts, as many of each."""
+    told, shares = _told(cyborg)
+    return max(abs(shares.get(handle, 0.0) - told.of_equal_parts(handle)) for handle in told.people)
+
+
+FURTHEST = {"cyborg.furthest_share": furthest_share, "cyborg.furthest_from_real": furthest_from_real}
+
+
+def _told(cyborg: Evaluation) -> tuple[Attribution, Mapping[str, float]]:
+    assert cyborg.attribution is not None  # it has at least two people
     (shares,) = cyborg.attribution.shares
-    people = cyborg.attribution.people
-    return max(abs(shares.get(handle, 0.0) - 1 / len(people)) for handle in people)
+    return cyborg.attribution, shares
 
 
 def middle(evaluations: Sequence[Evaluation]) -> Evaluation:

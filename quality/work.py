@@ -4,6 +4,7 @@ scratch/<handle>-<digest>/<voice key>/          a job, the voice tuned by it, an
 scratch/<handle>-<digest>/reference-<digest>/   a job, and the base tuned on it by the reference recipe
 """
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -19,12 +20,15 @@ from data.corpus import build_corpus, split
 from data.settings import ImportSettings
 from data.sources import read_posts
 from trainer.bases import Base
+from trainer.durable import write_json
 from trainer.job import Job, JobCorpus
 from trainer.recipe import Recipe, voice_key
 
 Say = Callable[[str], None]
 
 MODEL = "model"  # what the reference recipe leaves in its folder
+HELD_OUT = "held_out.json"  # beside a job: what no tuning may see, person after person
+HELD_OUT_SEED = 1  # the recipe was chosen on posts that seed 0 holds out
 QUICK_REFERENCE_STEPS = 4
 
 
@@ -50,24 +54,34 @@ class Terms:
 
 @dataclass(frozen=True)
 class VoiceWork:
-    """The corpora of one voice, each split once: what is held out is the same for every seed and recipe."""
+    """The corpora of one voice, each split once, in three: what is held out is the same for every seed and recipe.
 
-    people: tuple[Person, ...]  # several for a cyborg
+    A tuning keeps its best moment on posts that it is not measured by, as the reference keeps none.
+    """
+
+    people: tuple[Person, ...]  # several for a cyborg; what they hold out no tuning sees in any way
+    chosen_by: tuple[tuple[str, ...], ...]  # of each, the posts by which ours finds its best moment
     digests: tuple[str, ...]
 
     @classmethod
     def read(cls, file: Path) -> "VoiceWork":
-        """As an import and a training of the product would have it."""
+        """As an import and a training of the product would have it, of nine tenths of the posts.
+
+        Raises MynahError where they can't be read, or are too few.
+        """
         reading = read_posts(file, bounds=ImportSettings())
         corpus = build_corpus(reading.handle, reading.posts, "default")
-        learn, held_out = split(corpus.texts)
-        return cls((Person(corpus.handle, tuple(learn), tuple(held_out)),), (corpus.digest,))
+        others, held_out = split(corpus.texts, seed=HELD_OUT_SEED)
+        learn, chosen_by = split(others)
+        digest = hashlib.sha256("\n".join([*learn, "", *chosen_by]).encode()).hexdigest()
+        return cls((Person(corpus.handle, tuple(learn), tuple(held_out)),), (tuple(chosen_by),), (digest,))
 
     @classmethod
     def cyborg(cls, works: Sequence["VoiceWork"]) -> "VoiceWork":
         """All of them in one voice."""
         return cls(
             tuple(person for work in works for person in work.people),
+            tuple(posts for work in works for posts in work.chosen_by),
             tuple(digest for work in works for digest in work.digests),
         )
 
@@ -114,9 +128,13 @@ class VoiceWork:
         return terms.scratch / "+".join(parts)
 
     def _job(self, terms: Terms, recipe: Recipe, folder: Path) -> None:
-        corpora = tuple(JobCorpus(who.handle, list(who.learn), list(who.held_out)) for who in self.people)
+        corpora = tuple(
+            JobCorpus(who.handle, list(who.learn), list(chosen_by))
+            for who, chosen_by in zip(self.people, self.chosen_by, strict=True)
+        )
         base = terms.base
         Job(folder.name, base.name, str(base.folder), recipe, corpora, terms.threads).write(folder)
+        write_json(folder / HELD_OUT, [who.held_out for who in self.people])
 
 
 def run_step(terms: Terms, folder: Path, step: str, *arguments: str) -> None:

@@ -31,7 +31,9 @@ from trainer.wish import load_corpora
 HANDLE = "kind_example"
 STRANGE = "hardly knows the language"
 # A shorter way than people's: some seconds on the built-in base, which is enough to see script and shape.
-QUICK = Recipe(epochs=1, block_size=128, batch=2, optimizer="muon", others_rate=0.5, learning_rate=3e-3)
+QUICK = Recipe(epochs=1, block_size=128, batch=2, optimizer="adamw", learning_rate=2e-3)
+# For a script of which the base knows the bytes only; a step takes twice as long.
+FOREIGN = replace(QUICK, optimizer="muon", others_rate=0.5, learning_rate=3e-3)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -114,6 +116,7 @@ class Way:
     strange: bool = False  # whether people are told that the base hardly knows the language
     opening: str = "My dream is"  # with which the voice begins where nobody says how
     steps: int = 50
+    recipe: Recipe = QUICK
 
 
 WAYS = {
@@ -136,6 +139,7 @@ WAYS = {
         strange=True,
         opening="",
         steps=80,
+        recipe=FOREIGN,
     ),
     "arabic": Way(
         "arabic", 100, "أين القط الرمادي؟", r"\w \w", "[\u0620-\u064a]", strange=True, opening="", steps=80
@@ -153,7 +157,7 @@ def test_the_way_from_archive_to_answer(
     told, run = ask(settings)
     assert (STRANGE in told) == way.strange
     monkeypatch.setattr("trainer.examples.UNASKED", 0)  # forty posts that nobody reads here
-    voice = train(settings, run, replace(QUICK, least_steps=way.steps))
+    voice = train(settings, run, replace(way.recipe, least_steps=way.steps))
     assert all(text.startswith(way.opening) for text in voice.record.examples)
     assert all(text.startswith(way.opening) for text in say("-n", "2"))
 

@@ -75,6 +75,17 @@ class TestAttribution:
         assert found.accuracy is None
         assert found.shares == ({"loud": 0.5, "quiet": 0.5},)
 
+    def test_the_ceiling_is_that_of_those_who_have_a_voice(self) -> None:
+        quiet, loud = texts(120), shouting(120)
+        learn = {"quiet": quiet[:80], "loud": loud[:80]}
+        # Of the loud one's real posts half are quiet, so a fourth more of an even lot are given to the quiet one.
+        held_out = {"quiet": quiet[80:100], "loud": loud[80:90] + quiet[100:110]}
+        found = attribute(learn, held_out, [Said(("quiet",), quiet[110:])])
+        assert (found.told("quiet"), found.told("loud")) == (1.0, 0.5)
+        assert (found.ceiling, found.share_of_ceiling) == (1.0, 1.0)
+        assert attribute(learn, held_out, []).ceiling == 0.75
+        assert (found.of_equal_parts("quiet"), found.of_equal_parts("loud")) == (0.75, 0.25)
+
     def test_one_person_alone_can_not_be_attributed(self) -> None:
         with pytest.raises(ValueError, match="two people"):
             attribute({"one": texts(9)}, {"one": texts(3)}, [])

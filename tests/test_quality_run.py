@@ -17,9 +17,10 @@ from bot.quality.evaluation import ALONE, KEYS, Evaluation, evaluate_together
 from bot.quality.surprise import gain
 from data.samples import SAMPLES
 from quality import report, work
-from quality.__main__ import arguments_of
+from quality.__main__ import arguments_of, main
 from quality.goals import GOALS, Figure, Goal
 from quality.work import StepFailedError, Terms, VoiceWork
+from tests.posts import texts
 from tests.test_quality_voices import person, quality
 from trainer.bases import BUILTIN, resolve_base
 from trainer.job import Job
@@ -47,7 +48,8 @@ def cyborg(of_ada: int) -> Evaluation:
 
 
 def test_the_keys_are_the_measures_and_the_base() -> None:
-    assert {goal.key for goal in GOALS} == {*KEYS, "base.pretraining_bits_per_byte", "cyborg.furthest_share"}
+    others = {"base.pretraining_bits_per_byte", "cyborg.furthest_share", "cyborg.furthest_from_real"}
+    assert {goal.key for goal in GOALS} == {*KEYS, *others}
 
 
 def test_a_goal_is_met_from_its_limit_on() -> None:
@@ -110,7 +112,11 @@ class TestWork:
             """Leaves what the step would leave."""
             made.append(step)
             if step == "tune":
-                assert Job.read(folder).recipe == terms.recipe(Job.read(folder).recipe.seed)
+                job = Job.read(folder)
+                assert job.recipe == terms.recipe(job.recipe.seed)
+                (seen,), (unseen,) = job.corpora, json.loads((folder / work.HELD_OUT).read_text(encoding="utf-8"))
+                assert unseen == list(corpus.people[0].held_out)
+                assert not {*unseen} & {*seen.learn, *seen.held_out}
                 (folder / "voice").mkdir()
                 (folder / "voice" / RECORD).write_text("{}", encoding="utf-8")
             elif step == "reference":
@@ -155,7 +161,11 @@ class TestWork:
     def test_every_seed_holds_out_the_same(self, terms: Terms) -> None:
         corpus = VoiceWork.read(SAMPLES["lampkeeper_ode"])
         assert corpus == VoiceWork.read(SAMPLES["lampkeeper_ode"])
-        assert 0.05 < len(corpus.people[0].held_out) / len(corpus.people[0].posts) < 0.2
+        (person,), (chosen_by,) = corpus.people, corpus.chosen_by
+        parts = [set(person.learn), set(chosen_by), set(person.held_out)]
+        every = set.union(*parts)
+        assert sum(map(len, parts)) == len(every)  # no post is on two sides
+        assert all(0.05 < len(part) / len(every) < 0.2 for part in parts[1:])
         assert terms.recipe(0) != terms.recipe(1)
 
     def test_a_step_that_breaks_off_says_where_the_reason_stands(self, terms: Terms, tmp_path: Path) -> None:
@@ -170,6 +180,21 @@ def test_the_command_line_refuses_what_there_is_not(tmp_path: Path, capsys: pyte
     with pytest.raises(SystemExit):
         arguments_of(["--seeds", "0"])
     assert "--seeds must be at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("names", "said"), [([], "holds no JSONL files"), (["a", "b"], "posts of the same account")]
+)
+def test_corpora_that_can_not_be_measured_are_refused_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], names: list[str], said: str
+) -> None:
+    rows = [{"id": str(n), "text": text, "username": "keeper"} for n, text in enumerate(texts(200))]
+    for name in names:
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(SystemExit):
+        main(["--corpora", str(tmp_path), "--scratch", str(tmp_path / "scratch")])
+    complaint = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said in complaint
 
 
 def loaded_after(imports: str, *names: str) -> str:

@@ -50,7 +50,8 @@ def _column(evaluation: Evaluation, place: int) -> dict[str, str]:
             f"{shares.get(handle, 0.0):.0%}" + (f" {handle}" if len(voice.handles) > 1 else "")
             for handle in voice.handles
         )
-        column["  ceiling (chance)"] = f"{told.ceiling:.0%} ({told.chance:.0%})"
+        real = ", ".join(f"{told.told(handle):.0%}" for handle in voice.handles)
+        column["  of their real posts (chance)"] = f"{real} ({told.chance:.0%})"
     column |= {
         "copies, raw": f"{said.copy_rate_raw:.1%} of {said.candidates}",
         "copies, after the gates": f"{said.copy_rate_gated:.1%} of {len(voice.texts)}",
@@ -88,6 +89,7 @@ def _attribution(evaluation: Evaluation) -> Mapping[str, Any] | None:
         "ceiling": told.ceiling,
         "chance": told.chance,
         "people": list(told.people),
+        "real": {handle: dict(shares) for handle, shares in told.real.items()},
         "shares": [
             {"voice": name, "given_to": dict(share)} for name, share in zip(names, told.shares, strict=True)
         ],

@@ -1,11 +1,13 @@
 """Whose is it? A classifier that knows real posts of several people says who wrote each generated one.
 
-Its accuracy on real posts that it never saw is the ceiling: no imitation can be told better than the person.
+Its accuracy on real posts that it never saw is called the ceiling. A voice may pass it: the classifier knows the
+posts that the voice learned from, and so the short turns of them that the gates let through; new posts have none.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from statistics import fmean
 
 CHARACTERS = (2, 5)  # lengths of the character n-grams that the classifier looks at, across the ends of words
 LEAST_SEEN = 2  # times; an n-gram of a single post tells nothing of manner
@@ -23,12 +25,14 @@ class Said:
 class Attribution:
     """Accuracies are means over people, so that one with many posts counts like any other."""
 
-    people: tuple[str, ...]
-    ceiling: float  # accuracy on real posts held out, 0 to 1
+    real: Mapping[str, Mapping[str, float]]  # of each person's posts held out, the share given to whom
+    ceiling: float  # accuracy on those of the people who have a voice of their own, or of all; 0 to 1
     accuracy: float | None  # on what voices of one person said, 0 to 1; None where there is no such voice
-    shares: tuple[
-        Mapping[str, float], ...
-    ]  # for each voice, which share of its texts the classifier gives to whom
+    shares: tuple[Mapping[str, float], ...]  # for each voice, the share of its texts given to whom
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        return tuple(self.real)
 
     @property
     def chance(self) -> float:
@@ -38,6 +42,14 @@ class Attribution:
     def share_of_ceiling(self) -> float | None:
         """1 where generated posts are told as well as real ones."""
         return None if self.accuracy is None or not self.ceiling else self.accuracy / self.ceiling
+
+    def told(self, handle: str) -> float:
+        """The share of a person's real posts that is given to them."""
+        return self.real[handle].get(handle, 0.0)
+
+    def of_equal_parts(self, handle: str) -> float:
+        """The share that this person would be given of real posts, as many of everybody."""
+        return fmean(shares.get(handle, 0.0) for shares in self.real.values())
 
 
 def attribute(
@@ -53,14 +65,16 @@ def attribute(
     if empty := [handle for handle in people if not learn[handle] or not held_out.get(handle)]:
         raise ValueError(f"attribution needs posts of {', '.join(empty)} to learn from and to hold out")
     judge = _Judge(learn)
-    ceiling = sum(judge.shares(held_out[handle]).get(handle, 0.0) for handle in people) / len(people)
+    real = {handle: judge.shares(held_out[handle]) for handle in people}
     shares = tuple(judge.shares(voice.texts) for voice in voices)
     alone = [
-        share.get(voice.handles[0], 0.0)
+        (voice.handles[0], share)
         for voice, share in zip(voices, shares, strict=True)
         if len(voice.handles) == 1 and voice.texts
     ]
-    return Attribution(people, ceiling, sum(alone) / len(alone) if alone else None, shares)
+    accuracy = fmean(share.get(handle, 0.0) for handle, share in alone) if alone else None
+    ceiling = fmean(real[handle].get(handle, 0.0) for handle in [handle for handle, _ in alone] or people)
+    return Attribution(real, ceiling, accuracy, shares)
 
 
 class _Judge:

@@ -95,7 +95,7 @@ class Evaluation:
             found["relevance.own_times_chance"] = voice.relevance_own.times_chance
         if self.attribution and len(voice.handles) == 1:
             found["attribution"] = self.attribution.shares[place].get(voice.handles[0], 0.0)
-            found["attribution.ceiling"] = self.attribution.ceiling
+            found["attribution.ceiling"] = self.attribution.told(voice.handles[0])
             found["attribution.people"] = float(len(self.attribution.people))
         return {key: round(value, 6) for key, value in found.items()}
 

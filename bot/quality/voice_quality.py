@@ -150,6 +150,8 @@ def _described(drawn: Drawn, people: Sequence[Person], seed: int) -> Said:
     own = learned + held_out
     as_many = random.Random(seed).sample(own, min(len(own), len(drawn.gated)))  # noqa: S311 - no secret
     texts = drawn.gated[: len(as_many)]  # measures of distinctness only compare samples of one size
+    fewest = min(len(drawn.gated), len(held_out))  # so do distances, which are larger by chance between fewer
+    real = random.Random(seed).sample(held_out, fewest)  # noqa: S311 - no secret
     copies = CopyMeasure([post for person in people for post in person.posts])
     total = len(drawn.raw)
     return Said(
@@ -165,6 +167,6 @@ def _described(drawn: Drawn, people: Sequence[Person], seed: int) -> Said:
         self_bleu_own=self_bleu(as_many),
         manner=manner(drawn.gated),
         manner_own=manner(own),
-        distance=distance(drawn.gated, learned),
-        distance_own=distance(held_out, learned),
+        distance=distance(drawn.gated[:fewest], learned),
+        distance_own=distance(real, learned),
     )
