@@ -113,8 +113,26 @@ def test_the_command_shows_its_curve_also_in_a_pipe(plan: PretrainPlan, tmp_path
 def test_a_run_is_not_mixed_with_one_of_another_base(plan: PretrainPlan, tmp_path: Path) -> None:
     pretrain(plan, tmp_path / "out", lambda sentence, share: None)
     other = resolve_base(str(tiny_base(tmp_path / "other")))
-    with pytest.raises(InputError, match="a run that did not begin with this base"):
+    with pytest.raises(InputError, match="holds a run of another base, other texts or sizes"):
         pretrain(plan.going_on_from(other), tmp_path / "out", lambda sentence, share: None)
+    own = resolve_base(str(tmp_path / "out" / "base"))
+    with pytest.raises(InputError, match="name another folder"):
+        pretrain(plan.going_on_from(own), tmp_path / "out", lambda sentence, share: None)
+    with pytest.raises(InputError, match="name another folder"):
+        pretrain(replace(plan, sources=plan.sources[:2]), tmp_path / "out", lambda sentence, share: None)
+
+
+def test_two_texts_of_one_name_are_refused_at_once(plan: PretrainPlan, tmp_path: Path) -> None:
+    (tmp_path / "posts.txt").write_text("\n\n".join(texts(1500)))
+    double = replace(plan, sources=(*plan.sources, TextSource(tmp_path / "posts.txt", 0.1)))
+    with pytest.raises(InputError, match="Two of the texts have the same name"):
+        pretrain(double, tmp_path / "out", lambda sentence, share: None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_half_a_character_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "fog \\ud83d tonight"}\n')
+    assert list(documents(tmp_path / "a.jsonl")) == ["fog ? tonight"]
 
 
 def test_the_rate_of_a_wider_base_is_lower(plan: PretrainPlan, tmp_path: Path) -> None:
@@ -175,6 +193,7 @@ def test_books_are_cut_into_paragraphs_and_white_space_is_joined(tmp_path: Path)
     [
         ("a.jsonl", b"{\n"),
         ("a.jsonl", b'{"body": "x"}\n'),
+        ("a.jsonl", b'{"text": null}\n'),
         ("a.txt", b"\xff\xfe\x00"),
         ("a.jsonl.zst", b"no zstd"),
     ],

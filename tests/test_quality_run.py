@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,7 +17,7 @@ from bench.machine import ROOT
 from bot.quality.evaluation import ALONE, KEYS, Evaluation, evaluate_together
 from bot.quality.surprise import gain
 from data.samples import SAMPLES
-from quality import report, work
+from quality import chain, report, work
 from quality.__main__ import arguments_of, main
 from quality.goals import GOALS, Figure, Goal
 from quality.work import StepFailedError, Terms, VoiceWork
@@ -195,6 +196,20 @@ def test_corpora_that_can_not_be_measured_are_refused_in_a_sentence(
         main(["--corpora", str(tmp_path), "--scratch", str(tmp_path / "scratch")])
     complaint = capsys.readouterr().err.strip().splitlines()[-1]
     assert said in complaint
+
+
+def test_a_chain_and_the_base_foresee_the_same_held_out_posts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, first in (("posts", 0), ("prose", 1)):
+        (tmp_path / f"{name}.txt").write_text("\n\n".join(texts(3000, first)))
+    chain.main(["--posts", str(tmp_path / "posts.txt"), "--prose", str(tmp_path / "prose.txt")])
+    bits = [float(bits) for bits in re.findall(r": ([\d.]+)", capsys.readouterr().err)]
+    assert len(bits) == 3
+    base, of_posts, of_both = bits
+    # So few words are soon known by heart, which the base never saw.
+    assert 0 < of_posts < base < 8
+    assert 0 < of_both < base
 
 
 def loaded_after(imports: str, *names: str) -> str:

@@ -1,9 +1,10 @@
 """The text a base is made of: read from files, a tokenizer trained on it, encoded once, given out in windows."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy
@@ -11,6 +12,7 @@ import zstandard
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from data.errors import InputError
+from trainer.durable import appearing
 from trainer.prompt import END_OF_TEXT, encode_posts, encode_topics, end_of_text_id
 
 HELD_OUT_SHARE = 100  # every hundredth document is never trained on
@@ -30,6 +32,12 @@ class TextSource:
         """`posts`, or `posts on topics`."""
         return self.path.name.split(".")[0] + (" on topics" if self.with_topics else "")
 
+    @cached_property
+    def digest(self) -> str:
+        """Of the file as it is."""
+        with self.path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+
 
 def documents(path: Path) -> Iterator[str]:
     """Every document of a text file, white space collapsed; books are cut into paragraphs.
@@ -41,9 +49,7 @@ def documents(path: Path) -> Iterator[str]:
         if path.suffix == ".zst":
             raw = zstandard.ZstdDecompressor().stream_reader(raw).read()
         whole = raw.decode("utf-8")
-        texts = (
-            [whole] if path.suffix == ".txt" else [json.loads(line)["text"] for line in whole.split("\n") if line]
-        )
+        texts = [whole] if path.suffix == ".txt" else [_text(line) for line in whole.split("\n") if line]
     except (ValueError, KeyError, TypeError, zstandard.ZstdError) as error:
         raise InputError(
             f"'{path}' can't be read as text ({error}); give .txt in UTF-8, or one JSON object with `text` a line."
@@ -54,6 +60,13 @@ def documents(path: Path) -> Iterator[str]:
             joined = " ".join(paragraph.split())
             if len(paragraphs) == 1 or len(joined) >= MINIMUM_PARAGRAPH:
                 yield joined
+
+
+def _text(line: str) -> str:
+    text = json.loads(line)["text"]
+    if not isinstance(text, str):
+        raise TypeError(f"the text is {text!r}")
+    return text.encode("utf-8", "replace").decode()  # half a surrogate pair is no character
 
 
 def train_tokenizer(texts: Iterator[str], vocabulary: int) -> Tokenizer:
@@ -118,7 +131,7 @@ class EncodedSource:
 
 def encode(source: TextSource, tokenizer: Tokenizer, folder: Path, block_size: int) -> EncodedSource:
     """Encode a source once; a resumed run reads the arrays back. Raises InputError where it is too short."""
-    file = folder / f"{source.path.name}{'.topics' * source.with_topics}.npz"
+    file = folder / f"{source.name}.npz"
     if not file.exists():
         held_out_bytes = 0
         parts: tuple[list[tuple[list[int], list[int]]], ...] = ([], [])  # to learn, held out
@@ -133,21 +146,22 @@ def encode(source: TextSource, tokenizer: Tokenizer, folder: Path, block_size: i
                 held_out_bytes += len(texts[index].encode()) + 1 if held else 0
         end, vocabulary = end_of_text_id(tokenizer), tokenizer.get_vocab_size()
         learn, held_out = (Stream.of(part, end, vocabulary) for part in parts)
-        numpy.savez(
-            file,
-            learn=learn.tokens,
-            learned=learn.learned,
-            held_out=held_out.tokens,
-            held_out_learned=held_out.learned,
-            held_out_bytes=held_out_bytes,
-        )
+        with appearing(file) as partial, partial.open("wb") as arrays_there:
+            numpy.savez(
+                arrays_there,
+                learn=learn.tokens,
+                learned=learn.learned,
+                held_out=held_out.tokens,
+                held_out_learned=held_out.learned,
+                held_out_bytes=held_out_bytes,
+            )
     arrays = numpy.load(file, allow_pickle=False)
     encoded = EncodedSource(
         Stream(arrays["learn"], arrays["learned"]),
         Stream(arrays["held_out"], arrays["held_out_learned"]),
         int(arrays["held_out_bytes"]),
     )
-    if min(len(encoded.learn.tokens), len(encoded.held_out.tokens)) <= block_size:
+    if len(encoded.held_out.tokens) <= block_size or len(encoded.learn.tokens) < 2 * block_size:
         file.unlink()
         raise InputError(
             f"'{source.path}' is too short: at least {HELD_OUT_SHARE * block_size:,} tokens are needed, so that "

@@ -7,6 +7,7 @@ when a voice is tuned. The run can be stopped and started again: it goes on from
 
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -22,6 +23,7 @@ from data.errors import InputError
 from trainer.base_text import EncodedSource, TextSource, documents, encode, train_tokenizer
 from trainer.bases import Base
 from trainer.checkpoint import load_checkpoint, save_checkpoint
+from trainer.durable import write_json
 from trainer.lean import keep_freed_memory, make_lean
 from trainer.learning import Arithmetic, mean_loss, muon_and_adamw, next_token_loss, quiet_libraries
 from trainer.model_folder import write_model_folder
@@ -91,11 +93,11 @@ def rate_at(plan: PretrainPlan, progress: PretrainProgress) -> float:
 def pretrain(plan: PretrainPlan, folder: Path, report: Report, measured: Measured = lambda point: None) -> Path:
     """Train a base into `folder/base` and return that path. Stop and call again to go on from a checkpoint.
 
-    Raises InputError where a source can't be read or is too short, or `folder` holds a run of another tokenizer.
+    Raises InputError where a source can't be read or is too short, or `folder` holds another run.
     """
     quiet_libraries()
     keep_freed_memory()
-    folder.mkdir(parents=True, exist_ok=True)
+    _claim(plan, folder)
     tokenizer = _tokenizer(plan, folder / "tokenizer.json", report)
     report("encoding the text", 0.0)
     encoded = [encode(source, tokenizer, folder, plan.block_size) for source in plan.sources]
@@ -154,17 +156,34 @@ def pretrain(plan: PretrainPlan, folder: Path, report: Report, measured: Measure
     return _save_base(plan, folder / "base", model, tokenizer, progress)
 
 
+def _claim(plan: PretrainPlan, folder: Path) -> None:
+    """Note what the run in this folder is, so that no other goes on from its checkpoint and arrays.
+
+    More minutes, other shares and another rate are the same run.
+    """
+    if len({source.name for source in plan.sources}) < len(plan.sources):
+        raise InputError("Two of the texts have the same name; rename one, as their figures stand under it.")
+    run = {
+        "base": plan.start.digest if plan.start else "",
+        "texts": {source.name: source.digest for source in plan.sources},
+        "sizes": [plan.layers, plan.width, plan.heads, plan.vocabulary, plan.block_size, plan.batch],
+    }
+    file = folder / "run.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        write_json(file, run)
+    elif json.loads(file.read_text(encoding="utf-8")) != run:
+        raise InputError(f"'{folder}' holds a run of another base, other texts or sizes; name another folder.")
+
+
 def _tokenizer(plan: PretrainPlan, file: Path, report: Report) -> Tokenizer:
     """The one of the base it goes on from, or else one trained on all sources; kept in `file`."""
-    theirs = plan.start and (plan.start.folder / "tokenizer.json").read_text(encoding="utf-8")
-    if theirs and not file.exists():
-        file.write_text(theirs, encoding="utf-8")
+    if not file.exists() and plan.start is not None:
+        shutil.copyfile(plan.start.folder / "tokenizer.json", file)
     if not file.exists():
         report("training the tokenizer", 0.0)
         texts = (text for source in plan.sources for text in documents(source.path))
         train_tokenizer(texts, plan.vocabulary).save(str(file))
-    if theirs and file.read_text(encoding="utf-8") != theirs:
-        raise InputError(f"'{file.parent}' holds a run that did not begin with this base; name another folder.")
     return Tokenizer.from_file(str(file))
 
 
@@ -204,11 +223,12 @@ def _batch(
 
 
 def bits_per_byte(model: GPT2LMHeadModel, source: EncodedSource, block_size: int, arithmetic: Arithmetic) -> float:
-    """Held-out loss per byte of text, comparable between tokenizers. At most 512 blocks are read."""
+    """Held-out loss per byte of text, comparable between tokenizers; of at most 512 blocks from all over it."""
     held_out = source.held_out
-    count = min(512, len(held_out.tokens) // block_size)
+    count = len(held_out.tokens) // block_size
+    some = numpy.linspace(0, count - 1, min(512, count)).astype(int)
     blocks, learned = (
-        torch.from_numpy(part[: count * block_size].astype(kind)).view(count, block_size)
+        torch.from_numpy(part[: count * block_size].reshape(count, block_size)[some].astype(kind))
         for part, kind in ((held_out.tokens, numpy.int64), (held_out.learned, numpy.float32))
     )
     bytes_per_token = source.held_out_bytes / int(held_out.learned.sum())
