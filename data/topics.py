@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from data.likeness import normalise, sets_no_spaces
+from data.likeness import MARKS, normalise, sets_no_spaces
 
 # Words that ask, bind or point: they say nothing about the topic, however rare a voice uses them.
 _ASKING_AND_BINDING = """
@@ -23,7 +23,8 @@ yes yesterday yet you youd youll your youre yours
 """
 _FUNCTION_WORDS = frozenset(_ASKING_AND_BINDING.split())
 POSSESSIVE = re.compile(r"['\u2019]s\b")
-_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+_LETTERS = rf"(?:[^\W_]|[{MARKS}])+"
+_WORD = re.compile(rf"{_LETTERS}(?:['\u2019]{_LETTERS})*")
 MOST_GIVEN = 3  # words that tell a voice what to write about
 
 

@@ -16,6 +16,7 @@ from data.topics import content_words, drawn_topics, spelled_topics
         ("Why?", []),
         ("霧が深い", []),  # where no spaces are set, nobody can see what is a word
         ("Nebel über 東京 heute", ["Nebel", "über", "heute"]),
+        ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),  # vowel signs are no letters to Python, but parts of words
     ],
 )
 def test_topics_are_spelled_as_the_text_has_them(text: str, topics: list[str]) -> None:
