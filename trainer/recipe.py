@@ -57,7 +57,13 @@ class Recipe:
             # Large batches and twice through: the more the base knows, the sooner posts are known by heart
             # (docs/decisions.md).
             return cls(
-                epochs=2, batch=16, least_steps=20, optimizer="muon", others_rate=0.5, evaluations_per_epoch=4
+                epochs=2,
+                batch=16,
+                least_steps=30,
+                optimizer="muon",
+                learning_rate=1.3e-3,
+                others_rate=0.5,
+                evaluations_per_epoch=4,
             )
         return cls(method="lora", learning_rate=1e-3)
 
