@@ -17,7 +17,7 @@ from tests.posts import texts
 from tests.processes import ROOT, environment
 from tests.tiny_voices import full_voice, tiny_base
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)  # a voice is tuned on the built-in base, on whatever machine
 
 
 @pytest.fixture(scope="module")
