@@ -174,6 +174,7 @@ class Imitator:
         sampling = Sampling(
             temperature=self._settings.temperature,
             top_p=self._settings.top_p,
+            careful_spelling=self._settings.careful_spelling,
             max_tokens=voice.record.as_long_as(self._settings.max_tokens),
         )
         continuations = await self._shelf.speak(voice, lines, sampling, again)

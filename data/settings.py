@@ -34,6 +34,9 @@ class SpeakSettings(_Section):
     )
     temperature: float = Field(1.0, gt=0, le=5, description="Sampling temperature, as in the reference.")
     top_p: float = Field(0.95, gt=0, le=1, description="Nucleus size, as in the reference.")
+    careful_spelling: bool = Field(
+        True, description="Spell words at half the temperature: few are invented. false: as the reference."
+    )
     max_tokens: int = Field(80, ge=2, le=160, description="Longest answer, in tokens of English.")
 
 

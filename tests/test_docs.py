@@ -55,7 +55,9 @@ def test_every_setting_stands_in_the_readme_with_its_default_and_sentence(variab
     row = next((line for line in README.splitlines() if line.startswith(f"| `{variable}`")), "")
     assert sentence
     assert sentence in row
-    shown = {"": "empty", "()": "[]"}.get(str(default), str(default).lower() if default is False else str(default))
+    shown = {"": "empty", "()": "[]"}.get(
+        str(default), str(default).lower() if isinstance(default, bool) else str(default)
+    )
     assert f"| {shown} |" in row
 
 

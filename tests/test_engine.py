@@ -30,6 +30,7 @@ from trainer.engine.kernel import load_library
 from trainer.engine.kernel_engine import KernelEngine
 from trainer.engine.openvino_engine import OpenVinoEngine
 from trainer.engine.torch_engine import TorchEngine
+from trainer.engine.vocabulary import Vocabulary
 from trainer.prompt import read_continuation, render_prompt
 from trainer.voice import Voice
 
@@ -104,6 +105,12 @@ def expected_shares(voice: Voice, opening: str, sampling: Sampling) -> dict[Cont
     ids = torch.tensor([tokenizer.encode(render_prompt(opening), add_special_tokens=False).ids])
     with torch.inference_mode():
         logits = transformers_model(voice)(ids).logits[:, -1] / sampling.temperature
+    spelling = Vocabulary(tokenizer.get_vocab(), 0, logits.shape[-1]).spelling_after(int(ids[0, -1]))
+    if sampling.careful_spelling and spelling is not None:
+        going_on = torch.from_numpy(spelling.going_on)
+        likely = logits.log_softmax(-1)
+        end = likely[:, ~going_on].logsumexp(-1)
+        logits = likely + torch.where(going_on, likely, end)
     shares: Counter[Continuation] = Counter()
     for token, share in enumerate(TopPLogitsWarper(sampling.top_p)(ids, logits).softmax(-1)[0].tolist()):
         text = tokenizer.decode([token], skip_special_tokens=False)
@@ -189,11 +196,12 @@ def test_two_threads_do_not_disturb_each_other(engine: Engine, voices: dict[str,
 @pytest.mark.parametrize(
     "sampling",
     [
+        Sampling(max_tokens=1, min_tokens=0, careful_spelling=False),
         Sampling(max_tokens=1, min_tokens=0),
         Sampling(max_tokens=1, min_tokens=0, top_p=0.5),
         Sampling(max_tokens=1, min_tokens=0, top_p=1.0, temperature=0.6),
     ],
-    ids=["reference", "small nucleus", "cool"],
+    ids=["reference", "careful", "small nucleus", "cool"],
 )
 def test_first_tokens_are_drawn_as_transformers_says(speaker: Speaker, voice: Voice, sampling: Sampling) -> None:
     drawn = speaker.speak(lines(["The lamp"] * SAMPLES), sampling)

@@ -19,6 +19,7 @@ from trainer.engine import Sampling, gpt2_graph, graph_cache
 from trainer.engine.gpt2_graph import build_graph
 from trainer.engine.graph_cache import GraphCache
 from trainer.engine.running_graph import RunningGraph
+from trainer.engine.vocabulary import Vocabulary
 from trainer.engine.weights import Gpt2Shape, TensorFile
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
@@ -175,20 +176,26 @@ def test_after_many_graphs_those_that_went_leave_no_memory(
     assert megabytes_after(30) < before + 5  # 11 of the graphs that leak
 
 
+def vocabulary(ends: set[int]) -> Vocabulary:
+    """Of 320 tokens, of which these end a post."""
+    tokens = {f"{number}\u010a" if number in ends else f"{number}": number for number in range(320)}
+    return Vocabulary(tokens, 0, 320)
+
+
 def test_a_graph_that_was_used_speaks_as_a_new_one(tmp_path: Path, base: Path) -> None:
     """What was let go of after a batch comes back with the next."""
-    graph, sampling = running(tmp_path, base), Sampling(max_tokens=12)
-    drawn = [graph.generate([ROWS[0]] * 3, [1, 2, 3], 12, [0], sampling, {}, alone) for _ in range(3)]
+    graph, sampling, words = running(tmp_path, base), Sampling(max_tokens=12), vocabulary({0})
+    drawn = [graph.generate([ROWS[0]] * 3, [1, 2, 3], 12, words, sampling, {}, alone) for _ in range(3)]
     assert drawn[1:] == drawn[:1] * 2
-    assert running(tmp_path, base).generate([ROWS[0]] * 3, [1, 2, 3], 12, [0], sampling, {}, alone) == drawn[0]
+    assert running(tmp_path, base).generate([ROWS[0]] * 3, [1, 2, 3], 12, words, sampling, {}, alone) == drawn[0]
 
 
 def test_the_fewest_and_the_most_tokens(tmp_path: Path, base: Path) -> None:
-    graph, ends = running(tmp_path, base), list(range(0, 320, 2))  # half of all tokens end a post
-    drawn = graph.generate([(0,)] * 64, range(64), 9, ends, Sampling(min_tokens=3), {}, alone)
+    graph, ends = running(tmp_path, base), set(range(0, 320, 2))  # half of all tokens end a post
+    drawn = graph.generate([(0,)] * 64, range(64), 9, vocabulary(ends), Sampling(min_tokens=3), {}, alone)
     lengths = {len(ids) for ids in drawn}
     assert min(lengths) == 4
     assert max(lengths) > 5
     for ids in drawn:
-        assert not set(ids[:-1]) & set(ends)
+        assert not set(ids[:-1]) & ends
         assert ids[-1] in ends or len(ids) == 9

@@ -21,6 +21,7 @@ from tests.archives import tweet, write_x_archive
 from tests.kinds_of_posts import written
 from trainer.bases import BUILTIN_FOLDER, resolve_base
 from trainer.engine.text import VoiceTokenizer
+from trainer.engine.weights import Gpt2Shape
 from trainer.job import Job, JobCorpus
 from trainer.learned import learned_from
 from trainer.recipe import Recipe
@@ -188,7 +189,7 @@ def test_very_short_posts_are_refused_in_a_sentence(tmp_path: Path, settings: Se
 
 
 def test_a_character_that_was_stopped_half_way_goes_whole() -> None:
-    tokenizer = VoiceTokenizer(BUILTIN_FOLDER, 256)
+    tokenizer = VoiceTokenizer(BUILTIN_FOLDER, Gpt2Shape.from_folder(BUILTIN_FOLDER))
     ids = (
         Tokenizer.from_file(str(BUILTIN_FOLDER / "tokenizer.json")).encode("駅の猫", add_special_tokens=False).ids
     )

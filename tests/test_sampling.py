@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as arrays
 
 from trainer.engine import Sampling
 from trainer.engine.sampling import draw, generator
+from trainer.engine.vocabulary import Spelling
 
 
 def nucleus(logits: numpy.ndarray[Any, Any], top_p: float, temperature: float) -> dict[int, float]:
@@ -63,3 +64,31 @@ def test_drawing_ends_and_never_takes_what_is_forbidden(
     token = draw(logits, sampling, generator(seed))
     assert token not in (2, 5)
     assert token == draw(logits, sampling, generator(seed))
+
+
+class TestSpelling:
+    """Tokens 0 to 2 go on with a word, the others don't."""
+
+    GOING_ON = numpy.array([True] * 3 + [False] * 5)
+    SPELLING = Spelling(GOING_ON, (~GOING_ON).astype(numpy.float32))
+
+    @pytest.mark.parametrize("temperature", [1.0, 0.7])
+    def test_how_a_word_goes_on_is_drawn_at_half_the_temperature_and_what_follows_it_at_the_whole(
+        self, temperature: float
+    ) -> None:
+        logits = numpy.random.default_rng(5).normal(0, 1, 8).astype(numpy.float32)
+        whole = numpy.exp(logits.astype(float) / temperature)
+        end = whole[3:].sum()
+        expected = numpy.concatenate([whole[:3] ** 2, end**2 * whole[3:] / end])
+        expected /= expected.sum()
+        sampling, chance, draws = Sampling(temperature=temperature, top_p=1.0), generator(6), 20_000
+        drawn = [draw(logits, sampling, chance, self.SPELLING) for _ in range(draws)]
+        for share, count in zip(expected, numpy.bincount(drawn, minlength=8), strict=True):
+            assert abs(count / draws - share) <= 5 * math.sqrt(share * (1 - share) / draws)
+
+    @pytest.mark.parametrize("forbidden", [slice(0, 3), slice(3, 8)])
+    def test_what_is_forbidden_stays_so(self, forbidden: slice) -> None:
+        logits = numpy.zeros(8, numpy.float32)
+        logits[forbidden] = -numpy.inf
+        drawn = {draw(logits, Sampling(), generator(seed), self.SPELLING) for seed in range(100)}
+        assert drawn == set(range(8)) - set(range(8)[forbidden])

@@ -61,7 +61,12 @@ async def draw(
     """
     speak = settings.speak
     longest = voice.record.as_long_as(speak.max_tokens)
-    sampling = Sampling(temperature=speak.temperature, top_p=speak.top_p, max_tokens=longest)
+    sampling = Sampling(
+        temperature=speak.temperature,
+        top_p=speak.top_p,
+        careful_spelling=speak.careful_spelling,
+        max_tokens=longest,
+    )
     lines = [Line("", seed + number) for number in range(candidates)]
     continuations: list[Continuation] = []
     for start in range(0, candidates, LARGEST_BATCH):

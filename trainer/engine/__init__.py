@@ -20,12 +20,13 @@ sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]  # 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to draw. The defaults are the reference's: temperature 1.0, top_p 0.95."""
+    """How to draw. Temperature and top_p are the reference's."""
 
     temperature: float = 1.0
     top_p: float = 0.95
     max_tokens: int = 80
     min_tokens: int = 2
+    careful_spelling: bool = True  # words go on, and end, at half the temperature
 
 
 class Listener(Protocol):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trainer.engine import Sampling
 from trainer.engine.sampling import draw, generator
+from trainer.engine.vocabulary import Vocabulary
 
 Prompt = tuple[int, ...]
 # Hears the ids of a row that ended, or has come so far, and gives all rows that need not go on.
@@ -39,7 +40,7 @@ def generate(
     prompts: Sequence[Prompt],
     seeds: Sequence[int],
     tokens: int,
-    endings: Sequence[int],
+    vocabulary: Vocabulary,
     sampling: Sampling,
     heard: Heard,
 ) -> list[list[int]]:
@@ -50,12 +51,13 @@ def generate(
     sources = [distinct.index(prompt) for prompt in prompts]  # each row's place in the batch before
     rows = list(range(len(prompts)))  # those that have not ended
     logits = reader.read(distinct)
-    ends = frozenset(endings)
+    ends = frozenset(vocabulary.endings)
     for length in range(tokens):
         if length < sampling.min_tokens:
-            logits[:, endings] = -numpy.inf
+            logits[:, vocabulary.endings] = -numpy.inf
         for row, source in zip(rows, sources, strict=True):
-            drawn[row].append(draw(logits[source], sampling, chances[row]))
+            spelling = vocabulary.spelling_after((drawn[row] or prompts[row])[-1])
+            drawn[row].append(draw(logits[source], sampling, chances[row], spelling))
         over = {row for row in rows if drawn[row][-1] in ends}
         spoken = rows if length % HEARD_EVERY == HEARD_EVERY - 1 else sorted(over)
         over = over.union(*(heard(row, drawn[row]) for row in spoken))

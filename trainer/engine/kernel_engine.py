@@ -39,7 +39,7 @@ class KernelSpeaker(BatchSpeaker):
         self, prompts: Sequence[Prompt], seeds: Sequence[int], tokens: int, sampling: Sampling, heard: Heard
     ) -> list[list[int]]:
         reader = KernelReader(self._model, self._adapter, rows=len(prompts), tokens=tokens)
-        return generate(reader, prompts, seeds, tokens, self._tokenizer.endings, sampling, heard)
+        return generate(reader, prompts, seeds, tokens, self._tokenizer.vocabulary, sampling, heard)
 
 
 class KernelEngine:
@@ -57,7 +57,7 @@ class KernelEngine:
         lora = voice.record.method == "lora"
         folder = Path(voice.record.base_folder) if lora else voice.folder
         shape = Gpt2Shape.from_folder(folder)
-        tokenizer = self._tokenizers.of(voice.folder, shape.context)
+        tokenizer = self._tokenizers.of(voice.folder, shape)
         if not lora:
             model = self._model(folder, shape)
             return KernelSpeaker(model, None, tokenizer, model.memory_bytes + _BESIDE_WEIGHTS)

@@ -34,8 +34,8 @@ class OpenVinoSpeaker(BatchSpeaker):
     def _generate(
         self, prompts: Sequence[Prompt], seeds: Sequence[int], tokens: int, sampling: Sampling, heard: Heard
     ) -> list[list[int]]:
-        endings = self._tokenizer.endings
-        return self._graph.generate(prompts, seeds, tokens, endings, sampling, self._adapter, heard)
+        vocabulary = self._tokenizer.vocabulary
+        return self._graph.generate(prompts, seeds, tokens, vocabulary, sampling, self._adapter, heard)
 
 
 class OpenVinoEngine:
@@ -51,7 +51,7 @@ class OpenVinoEngine:
         lora = voice.record.method == "lora"
         folder = Path(voice.record.base_folder) if lora else voice.folder
         shape = Gpt2Shape.from_folder(folder)
-        tokenizer = self._tokenizers.of(voice.folder, shape.context)
+        tokenizer = self._tokenizers.of(voice.folder, shape)
         if not lora:
             graph = RunningGraph(*self._cache.compiled(folder, adapters=False))
             return OpenVinoSpeaker(graph, {}, tokenizer, graph.memory_bytes)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trainer.engine import Sampling
 from trainer.engine.generation import Heard, Prompt, generate
+from trainer.engine.vocabulary import Vocabulary
 
 Integers = NDArray[numpy.int64]
 AdapterInputs = Mapping[str, openvino.Tensor]
@@ -40,7 +41,7 @@ class RunningGraph:
         prompts: Sequence[Prompt],
         seeds: Sequence[int],
         tokens: int,
-        endings: Sequence[int],
+        vocabulary: Vocabulary,
         sampling: Sampling,
         adapter: AdapterInputs,
         heard: Heard,
@@ -49,7 +50,7 @@ class RunningGraph:
         with self._lock:
             self._wear(adapter)
             try:
-                return generate(self, prompts, seeds, tokens, endings, sampling, heard)
+                return generate(self, prompts, seeds, tokens, vocabulary, sampling, heard)
             finally:
                 self._let_go()
 

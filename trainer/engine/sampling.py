@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from data.errors import InputError
 from trainer.engine import Sampling
+from trainer.engine.vocabulary import Spelling
 
 # Tokens whose shares are added up together. Two short searches take the place of running sums over all 50,257
 # tokens of GPT-2, which were half of a draw: a row takes 0.08 ms instead of 0.22.
@@ -19,8 +20,14 @@ def generator(seed: int) -> Generator:
     return numpy.random.default_rng(seed % 2**64)
 
 
-def draw(logits: NDArray[numpy.float32], sampling: Sampling, chance: Generator) -> int:
+def draw(
+    logits: NDArray[numpy.float32], sampling: Sampling, chance: Generator, spelling: Spelling | None = None
+) -> int:
     """A token from the nucleus: the fewest likeliest tokens whose shares reach `top_p`.
+
+    With `spelling` a word is under way: how it goes on, or that it ends, is drawn at half the temperature where
+    the sampling says so, what comes after it at the whole. At the whole a small base invents words in half of its
+    posts (docs/decisions.md).
 
     No sorting: a token drawn from all of them is in the nucleus if the likelier ones don't reach `top_p` without
     it. If it isn't, no less likely one is either, so they leave together and the rest is drawn from again. That
@@ -31,6 +38,9 @@ def draw(logits: NDArray[numpy.float32], sampling: Sampling, chance: Generator) 
     if sampling.temperature != 1:
         shares /= numpy.float32(sampling.temperature)
     numpy.exp(shares, out=shares)
+    if sampling.careful_spelling and spelling is not None:
+        # At half the temperature shares are squared: that of each token that goes on, and that of the end as one.
+        shares *= numpy.where(spelling.going_on, shares, shares @ spelling.others)
     heights = _heights(shares)
     nucleus = sampling.top_p * heights[-1]
     if not math.isfinite(nucleus):

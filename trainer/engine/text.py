@@ -9,18 +9,19 @@ from tokenizers import Tokenizer
 
 from data.errors import InputError, NotFoundError
 from trainer.engine import Continuation, Line, Sampling
+from trainer.engine.vocabulary import Vocabulary
+from trainer.engine.weights import Gpt2Shape
 from trainer.prompt import end_of_text_id, read_continuation, render_prompt
 
 TOKENIZER = "tokenizer.json"
-_NEW_LINE = "\u010a"  # how byte-level BPE writes the byte of a new line
 _BROKEN = "\ufffd"  # what bytes that are no character are read as
 
 
 class VoiceTokenizer:
-    """A voice's tokenizer. `endings` are the ids that end a post: end of text, and every token with a new line."""
+    """A voice's tokenizer."""
 
-    def __init__(self, folder: Path, context: int) -> None:
-        """`context` is the model's, in tokens. Raises MynahError where the tokenizer is missing or unusable."""
+    def __init__(self, folder: Path, shape: Gpt2Shape) -> None:
+        """`shape` is that of the model. Raises MynahError where the tokenizer is missing or unusable."""
         file, content = folder / TOKENIZER, _content(folder)
         try:
             self._tokenizer = Tokenizer.from_buffer(content)
@@ -29,9 +30,8 @@ class VoiceTokenizer:
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self.end = end_of_text_id(self._tokenizer)
-        vocabulary: dict[str, int] = self._tokenizer.get_vocab()
-        self.endings = sorted({self.end, *(number for token, number in vocabulary.items() if _NEW_LINE in token)})
-        self._context = context
+        self.vocabulary = Vocabulary(self._tokenizer.get_vocab(), self.end, shape.vocabulary)
+        self._context = shape.context
 
     def prompts(self, lines: Sequence[Line], sampling: Sampling) -> tuple[list[tuple[int, ...]], int]:
         """The prompts as ids, and how many tokens may follow. Of an opening too long for both, the end is kept."""
@@ -46,7 +46,7 @@ class VoiceTokenizer:
     def continuation(self, ids: Sequence[int]) -> Continuation:
         """What the ids, drawn after a prompt, say; finished if one of them ends the post."""
         text = read_continuation(self._tokenizer.decode(list(ids), skip_special_tokens=False))
-        finished = bool(ids) and ids[-1] in self.endings
+        finished = bool(ids) and ids[-1] in self.vocabulary.endings
         # A character may take several tokens: one that was stopped half-way goes whole.
         return Continuation(text if finished else text.rstrip(_BROKEN), finished)
 
@@ -62,14 +62,14 @@ class SharedTokenizers:
     """
 
     def __init__(self) -> None:
-        self._made: WeakValueDictionary[tuple[bytes, int], VoiceTokenizer] = WeakValueDictionary()
+        self._made: WeakValueDictionary[tuple[bytes, Gpt2Shape], VoiceTokenizer] = WeakValueDictionary()
 
-    def of(self, folder: Path, context: int) -> VoiceTokenizer:
-        """As `VoiceTokenizer(folder, context)`."""
-        key = hashlib.sha256(_content(folder)).digest(), context
+    def of(self, folder: Path, shape: Gpt2Shape) -> VoiceTokenizer:
+        """As `VoiceTokenizer(folder, shape)`."""
+        key = hashlib.sha256(_content(folder)).digest(), shape
         tokenizer = self._made.get(key)
         if tokenizer is None:
-            tokenizer = self._made[key] = VoiceTokenizer(folder, context)
+            tokenizer = self._made[key] = VoiceTokenizer(folder, shape)
         return tokenizer
 
 

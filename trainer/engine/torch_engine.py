@@ -22,6 +22,7 @@ from trainer.engine.generation import Heard, Prompt
 from trainer.engine.sampling import draw, generator
 from trainer.engine.speaker import BatchSpeaker
 from trainer.engine.text import VoiceTokenizer
+from trainer.engine.vocabulary import Vocabulary
 from trainer.engine.weights import WEIGHTS, Gpt2Shape, TensorFile, explained, read_adapter
 from trainer.voice import Voice
 
@@ -37,7 +38,8 @@ class TorchSpeaker(BatchSpeaker):
     def _generate(
         self, prompts: Sequence[Prompt], seeds: Sequence[int], tokens: int, sampling: Sampling, heard: Heard
     ) -> list[list[int]]:
-        endings = self._tokenizer.endings
+        vocabulary = self._tokenizer.vocabulary
+        endings = vocabulary.endings
         how = GenerationConfig(
             do_sample=False,  # _SeededRows has drawn already
             max_new_tokens=tokens,
@@ -46,7 +48,8 @@ class TorchSpeaker(BatchSpeaker):
             pad_token_id=self._tokenizer.end,
         )
         drawn = []
-        for ids in self._model.generate(prompts, how, _SeededRows(seeds, sampling), self._adapter):
+        rows = _SeededRows(seeds, sampling, vocabulary)
+        for ids in self._model.generate(prompts, how, rows, self._adapter):
             length = next((place for place, number in enumerate(ids, 1) if number in endings), len(ids))
             drawn.append(ids[:length])  # after the ending stands only padding
         return drawn
@@ -68,7 +71,7 @@ class TorchEngine:
         lora = voice.record.method == "lora"
         folder = Path(voice.record.base_folder) if lora else voice.folder
         shape = Gpt2Shape.from_folder(folder)
-        tokenizer = VoiceTokenizer(voice.folder, shape.context)
+        tokenizer = VoiceTokenizer(voice.folder, shape)
         if not lora:
             model = _Model(folder, self._device)
             return TorchSpeaker(model, None, tokenizer, model.memory_bytes)
@@ -90,13 +93,16 @@ class _SeededRows(LogitsProcessor):  # type: ignore[misc]  # transformers is unt
     transformers' own sampling has one seed for a whole batch, so what others asked would change a reply.
     """
 
-    def __init__(self, seeds: Sequence[int], sampling: Sampling) -> None:
+    def __init__(self, seeds: Sequence[int], sampling: Sampling, vocabulary: Vocabulary) -> None:
         self._chances = [generator(seed) for seed in seeds]
         self._sampling = sampling
+        self._vocabulary = vocabulary
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         logits = scores.float().cpu().numpy()
-        drawn = [draw(row, self._sampling, chance) for row, chance in zip(logits, self._chances, strict=True)]
+        spellings = map(self._vocabulary.spelling_after, input_ids[:, -1].tolist())
+        rows = zip(logits, self._chances, spellings, strict=True)
+        drawn = [draw(row, self._sampling, chance, spelling) for row, chance, spelling in rows]
         only = torch.full_like(scores, -torch.inf)
         only[range(len(drawn)), drawn] = 0.0
         return only
