@@ -9,6 +9,7 @@ import pytest
 from data.errors import InputError, NotFoundError
 from tests.tiny_voices import tiny_base
 from trainer.bases import BUILTIN_FOLDER, Base, default_base, resolve_base
+from trainer.prompt import TAKES_TOPICS
 from trainer.recipe import SMALL_BASE, Recipe, voice_key
 
 
@@ -18,6 +19,7 @@ def test_the_builtin_base_is_complete_and_small() -> None:
     assert base.parameters < SMALL_BASE
     assert (BUILTIN_FOLDER / "model.safetensors").stat().st_size < 16_000_000
     assert (BUILTIN_FOLDER / "README.md").read_text().startswith("---")
+    assert json.loads((BUILTIN_FOLDER / "config.json").read_text())[TAKES_TOPICS] is True
 
 
 def test_a_local_folder_is_a_base(tmp_path: Path) -> None:
@@ -107,3 +109,7 @@ def test_a_recipe_from_before_there_was_a_choice_of_optimizers_says_adamw() -> N
     older = Recipe().to_json()
     del older["optimizer"], older["others_rate"], older["least_steps"]
     assert (Recipe.from_json(older).optimizer, Recipe.from_json(older).least_steps) == ("adamw", 0)
+
+
+def test_a_recipe_from_when_there_was_more_to_say_is_read() -> None:
+    assert Recipe.from_json({**Recipe().to_json(), "topics_share": 0.5}) == Recipe()

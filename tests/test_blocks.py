@@ -66,29 +66,9 @@ def test_posts_stay_whole_and_follow_an_end_of_text() -> None:
     assert {part for part in text.split(".") if part} == {chr(64 + number) * 2 for number in range(1, 20)}
 
 
-def test_what_is_given_stands_before_its_post_and_is_not_learned() -> None:
-    posts = [[number, number, END] for number in range(1, 20)]
-    given = [[100 + number, 99] if number % 2 else [] for number in range(1, 20)]
-    blocks = epoch_blocks([posts], 7, END, seed=0, epoch=0, given=[given])
-    assert sorted(learned(*blocks)) == sorted(token for post in posts for token in post)
-    stream = blocks[0][:, 1:].flatten().tolist()
-    for number in range(1, 20, 2):
-        place = stream.index(100 + number)
-        assert stream[place : place + 5] == [100 + number, 99, number, number, END]
-        assert place == 0 or stream[place - 1] == END
-
-
-def test_what_is_given_is_repeated_with_its_post_in_a_cyborg() -> None:
-    many, few = [[number, END] for number in range(1, 10)], [[50, END]]
-    tokens, weights = epoch_blocks([many, few], 8, END, seed=0, epoch=0, given=[[[]] * 9, [[77]]])
-    stream, counts = tokens[:, 1:].flatten().tolist(), weights[:, 1:].flatten().tolist()
-    assert [stream[place + 1] for place, token in enumerate(stream) if token == 77] == [50] * 9
-    assert all(count == 0 for token, count in zip(stream, counts, strict=True) if token == 77)
-
-
 def test_batches_go_through_the_epochs_without_end_and_can_be_resumed() -> None:
     def epoch(number: int) -> Blocks:
-        rows = 3 + number % 2  # what is drawn before the posts makes epochs of different lengths
+        rows = 3 + number % 2
         return torch.full((rows, 5), number), torch.full((rows, 5), float(number))
 
     def epochs_of(first: int, size: int, few: int) -> list[int]:

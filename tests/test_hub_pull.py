@@ -115,6 +115,18 @@ async def test_a_pushed_voice_speaks_elsewhere_as_it_did_at_home(
     assert not any((place.settings.home / "incoming").iterdir())
 
 
+@pytest.mark.parametrize(("said", "takes"), [(True, True), ("true", False), (None, False)])
+async def test_a_pulled_voice_takes_topics_where_its_configuration_says_so(
+    place: Place, exported: Path, said: object, takes: bool
+) -> None:
+    file = exported / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "takes_topics": said}))
+    place.server.folder("ode/keeper", exported)
+    voice = await pulled(place)
+    assert voice.record.takes_topics is takes
+    assert json.loads((voice.folder / "config.json").read_text())["takes_topics"] is takes
+
+
 async def test_a_pulled_voice_can_leave_again_as_the_same_weights(
     place: Place, exported: Path, tmp_path: Path
 ) -> None:

@@ -72,11 +72,11 @@ async def test_the_answer_is_the_candidate_that_fits(store: Store, settings: Set
     assert [(entry.text, entry.seed, entry.front) for entry in logged] == [(reply.text, reply.seed, "test")]
 
 
-@pytest.mark.parametrize(("share", "topics"), [(0.5, ("Gull", "fog")), (0.0, ())])
+@pytest.mark.parametrize(("takes_topics", "topics"), [(True, ("Gull", "fog")), (False, ())])
 async def test_a_voice_that_knows_topics_is_told_them(
-    store: Store, settings: Settings, voice: Voice, share: float, topics: tuple[str, ...]
+    store: Store, settings: Settings, voice: Voice, takes_topics: bool, topics: tuple[str, ...]
 ) -> None:
-    record = replace(voice.record, recipe=replace(voice.record.recipe, topics_share=share))
+    record = replace(voice.record, takes_topics=takes_topics)
     engine = ScriptedEngine([" is late."] * 8)
     async with VoiceShelf(engine, 10) as shelf:
         imitator = Imitator(shelf, store, settings)

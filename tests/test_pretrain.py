@@ -46,6 +46,7 @@ def test_a_base_is_made_and_can_be_tuned_from(plan: PretrainPlan, tmp_path: Path
     folder = pretrain(plan, tmp_path / "out", lambda sentence, share: None)
     base = resolve_base(str(folder))
     assert base.context == 32
+    assert json.loads((folder / "config.json").read_text())["takes_topics"] is True
     record = json.loads((folder / "pretraining.json").read_text())
     assert record["parameters"] == base.parameters
     # 8 bits would be no model at all; a few seconds on a few words do better.

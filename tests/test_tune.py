@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,19 @@ def test_a_voice_learns_and_is_complete(base: Path, tmp_path: Path, recipe: Reci
     assert seen[-1].step == seen[-1].steps
     assert seen[-1].eta_seconds == 0
     assert seen[0].eta_seconds > 0
+
+
+@pytest.mark.parametrize(("knows", "takes"), [(True, True), (False, False), ("yes", False), (None, False)])
+@pytest.mark.parametrize("recipe", [RECIPE, LORA], ids=["full", "lora"])
+def test_a_voice_takes_topics_as_its_base_does(
+    base: Path, tmp_path: Path, recipe: Recipe, knows: object, takes: bool
+) -> None:
+    own = tmp_path / "base"
+    shutil.copytree(base, own)
+    config = json.loads((own / "config.json").read_text())
+    (own / "config.json").write_text(json.dumps(config if knows is None else {**config, "takes_topics": knows}))
+    quick = dataclasses.replace(recipe, epochs=1)
+    assert tune(write_job(tmp_path / "job", own, quick), ignore).takes_topics is takes
 
 
 def test_the_same_job_gives_the_same_voice(base: Path, tmp_path: Path) -> None:

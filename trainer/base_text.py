@@ -139,7 +139,7 @@ def encode(source: TextSource, tokenizer: Tokenizer, folder: Path, block_size: i
         for start in range(0, len(texts), 4096):
             some = texts[start : start + 4096]
             chance = numpy.random.default_rng(start)
-            given = encode_topics(tokenizer, some, chance, share=float(source.with_topics))
+            given = encode_topics(tokenizer, some, chance) if source.with_topics else [[]] * len(some)
             for index, document in enumerate(zip(given, encode_posts(tokenizer, some), strict=True), start):
                 held = index % HELD_OUT_SHARE == 0
                 parts[held].append(document)

@@ -33,28 +33,25 @@ def epoch_blocks(
     seed: int,
     epoch: int,
     learning: bool = True,
-    given: Sequence[Sequence[Sequence[int]]] | None = None,
 ) -> Blocks:
     """One epoch over all handles' posts as packed blocks; the last one is filled up with weightless tokens.
 
     Depends on seed and epoch alone, so a resumed run sees the same blocks. `learning=False` keeps the order
-    and repeats nothing, for measuring a loss. `given` is what stands before each post without being learned.
+    and repeats nothing, for measuring a loss.
     """
-    given = given or [[()] * len(own) for own in handles]
-    posts: list[tuple[Sequence[int], Sequence[int], float]] = []
-    for own, before, (times, weight) in zip(handles, given, balance(handles, repeat=learning), strict=True):
-        posts.extend(zip([*before] * times, [*own] * times, [weight] * len(own) * times, strict=True))
+    posts: list[tuple[Sequence[int], float]] = []
+    for own, (times, weight) in zip(handles, balance(handles, repeat=learning), strict=True):
+        posts.extend((post, weight) for post in [*own] * times)
     if learning:
         order = numpy.random.default_rng((seed, epoch)).permutation(len(posts))
         posts = [posts[index] for index in order]
-    parts = [part for before, post, weight in posts for part in ((before, 0.0), (post, weight))]
-    lengths = [len(part) for part, _ in parts]
+    lengths = [len(post) for post, _ in posts]
     length = 1 + sum(lengths)
     rows = -(-(length - 1) // block_size)
     tokens = numpy.full(rows * block_size + 1, end, dtype=numpy.int64)
     weights = numpy.zeros(rows * block_size + 1, dtype=numpy.float32)
-    tokens[1:length] = numpy.fromiter(chain.from_iterable(part for part, _ in parts), numpy.int64, length - 1)
-    weights[1:length] = numpy.repeat([weight for _, weight in parts], lengths)
+    tokens[1:length] = numpy.fromiter(chain.from_iterable(post for post, _ in posts), numpy.int64, length - 1)
+    weights[1:length] = numpy.repeat([weight for _, weight in posts], lengths)
     return (
         torch.from_numpy(tokens).unfold(0, block_size + 1, block_size),
         torch.from_numpy(weights).unfold(0, block_size + 1, block_size),

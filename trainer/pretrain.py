@@ -27,6 +27,7 @@ from trainer.durable import write_json
 from trainer.lean import keep_freed_memory, make_lean
 from trainer.learning import Arithmetic, mean_loss, muon_and_adamw, next_token_loss, quiet_libraries
 from trainer.model_folder import write_model_folder
+from trainer.prompt import TAKES_TOPICS
 
 RECORD = "pretraining.json"  # in a base's folder: how it was made, the curve, and the same of what it went on from
 
@@ -238,6 +239,8 @@ def bits_per_byte(model: GPT2LMHeadModel, source: EncodedSource, block_size: int
 def _save_base(
     plan: PretrainPlan, base: Path, model: GPT2LMHeadModel, tokenizer: Tokenizer, progress: PretrainProgress
 ) -> Path:
+    if any(source.with_topics for source in plan.sources):
+        setattr(model.config, TAKES_TOPICS, True)
     write_model_folder(base, model, tokenizer)
     last = progress.history[-1]
     record = {

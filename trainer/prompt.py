@@ -13,6 +13,7 @@ from data.errors import InputError
 from data.topics import drawn_topics
 
 END_OF_TEXT = "<|endoftext|>"
+TAKES_TOPICS = "takes_topics"  # true in the configuration of a base that has learned what topics are
 
 
 def end_of_text_id(tokenizer: Tokenizer) -> int:
@@ -29,12 +30,10 @@ def encode_posts(tokenizer: Tokenizer, posts: Sequence[str]) -> list[list[int]]:
     return [[*encoding.ids, end] for encoding in tokenizer.encode_batch(list(posts), add_special_tokens=False)]
 
 
-def encode_topics(
-    tokenizer: Tokenizer, posts: Sequence[str], chance: numpy.random.Generator, share: float = 1.0
-) -> list[list[int]]:
-    """What is put before so large a share of the posts, drawn anew at each call, and nothing before the others."""
-    drawn = [drawn_topics(post, chance) if chance.random() < share else [] for post in posts]
-    encodings = tokenizer.encode_batch([render_topics(topics) for topics in drawn], add_special_tokens=False)
+def encode_topics(tokenizer: Tokenizer, posts: Sequence[str], chance: numpy.random.Generator) -> list[list[int]]:
+    """What is put before each post, drawn anew at each call; nothing before one that is about nothing."""
+    drawn = [render_topics(drawn_topics(post, chance)) for post in posts]
+    encodings = tokenizer.encode_batch(drawn, add_special_tokens=False)
     return [encoding.ids for encoding in encodings]
 
 

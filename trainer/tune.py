@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
-import numpy
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from tokenizers import Tokenizer
@@ -32,7 +32,7 @@ from trainer.learning import (
     next_token_loss,
     quiet_libraries,
 )
-from trainer.prompt import encode_posts, encode_topics, end_of_text_id
+from trainer.prompt import TAKES_TOPICS, encode_posts, end_of_text_id
 from trainer.recipe import Recipe
 from trainer.voice import POSTS, RECORD, Voice, VoiceRecord
 
@@ -89,10 +89,9 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
         state.before = held_out_loss()
         state.history.append({"step": 0, "held_out_loss": state.before})
 
+    @lru_cache(maxsize=1)  # the first is counted, then learned
     def epoch(number: int) -> Blocks:
-        chance = numpy.random.default_rng((recipe.seed, number, 1))  # not what shuffles
-        given = [encode_topics(tokenizer, corpus.learn, chance, recipe.topics_share) for corpus in job.corpora]
-        return epoch_blocks(learn, context, end, seed=recipe.seed, epoch=number, given=given)
+        return epoch_blocks(learn, context, end, seed=recipe.seed, epoch=number)
 
     steps = max(-(-len(epoch(0)[0]) * recipe.epochs // recipe.batch), recipe.least_steps)
     following = batches(epoch, recipe.batch, state.step)
@@ -219,6 +218,7 @@ def save_voice(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         history=state.history,
         learned=tuple(corpus.learned for corpus in job.corpora if corpus.learned),
+        takes_topics=getattr(language_model(model).config, TAKES_TOPICS, False) is True,
         tokens_per_character=round(tokens_per_character, 3),
     )
     device = next(model.parameters()).device.type

@@ -50,6 +50,7 @@ class VoiceRecord:
     examples: tuple[str, ...] = ()  # what the new voice made of its `opening`, in the order of the seeds 0, 1, ...
     copy_rate: float | None = None  # share of what it said unasked that copied a training post, before any gate
     tracked: dict[str, str] = field(default_factory=dict)  # where its tracked runs are: "preprocess", "train"
+    takes_topics: bool = False  # whether its base has learned to write about words that stand before a post
     tokens_per_character: float = 0.0  # of its posts, by its base's tokenizer; 0 where that was not recorded
     quality: dict[str, float] = field(
         default_factory=dict
@@ -66,11 +67,6 @@ class VoiceRecord:
         counts = [learned.languages for learned in self.learned if learned.languages]
         english = any(count.get("en", 0) >= ENGLISH_SHARE * sum(count.values()) for count in counts)
         return EXAMPLE_OPENING if english or not counts else ""
-
-    @property
-    def takes_topics(self) -> bool:
-        """Whether it has learned to write about words that are given to it."""
-        return self.recipe.topics_share > 0
 
     def as_long_as(self, english: int) -> int:
         """How many of its tokens say as much as so many of English: what a base doesn't know takes it more."""

@@ -11,7 +11,7 @@ from typing import Any
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from data.errors import InputError
-from trainer.prompt import END_OF_TEXT
+from trainer.prompt import END_OF_TEXT, TAKES_TOPICS
 
 MOST_PARAMETERS = 400_000_000  # about GPT-2 medium; a larger one would not speak within the memory for voices
 MOST_FILES = 10_000
@@ -128,6 +128,7 @@ def plain_config(repo: str, values: Mapping[str, Any]) -> dict[str, Any]:
         "vocab_size": vocabulary,
         "layer_norm_epsilon": epsilon,
         "activation_function": str(values.get("activation_function", "gelu_new")),
+        TAKES_TOPICS: values.get(TAKES_TOPICS) is True,
         "tie_word_embeddings": values.get("tie_word_embeddings", True) is True,
     }
 

@@ -34,6 +34,7 @@ from data.settings import Settings
 from data.store import Store
 from trainer.engine import Line, Sampling, open_engine
 from trainer.engine.weights import TensorFile
+from trainer.prompt import TAKES_TOPICS
 from trainer.recipe import Recipe
 from trainer.voice import EXAMPLE_OPENING, POSTS, RECORD, Voice, VoiceRecord, publish
 from trainer.wish import MOST_HANDLES
@@ -229,6 +230,7 @@ def _build(offer: Offer, folder: Path) -> None:
         posts=0,
         seconds=0.0,
         created_at=now,
+        takes_topics=offer.config[TAKES_TOPICS],
     )
     origin = {"repo": offer.repo, "revision": offer.revision, "licence": offer.licence, "pulled_at": now}
     for name, values in {CONFIG: offer.config, POSTS: [], ORIGIN: origin, RECORD: record.to_json()}.items():
