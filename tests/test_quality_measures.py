@@ -13,6 +13,7 @@ from bot.quality.copying import CopyMeasure
 from bot.quality.distinctness import distinct_2, self_bleu
 from bot.quality.manner import distance, manner
 from bot.quality.markov import ORDERS, MarkovChain, best_chain
+from bot.quality.new_words import new_words
 from bot.quality.relevance import AMONG, relevance
 from bot.quality.surprise import bits_per_byte, gain
 from tests.posts import texts
@@ -139,6 +140,15 @@ class TestManner:
         assert distance(own, own) == 0
         assert distance(own, more) < 0.05 < 0.4 < distance(own, other) <= 1
         assert distance(own, other) == pytest.approx(distance(other, own))
+
+
+class TestNewWords:
+    def test_they_are_words_that_no_post_has(self) -> None:
+        learned = ["The lamp, the FOG!", "Don't wait 5 years"]
+        assert new_words(["the fog of 1999 fogger", "dont lamp"], learned) == pytest.approx(2 / 6)
+        assert (
+            new_words(["The lamp."], learned) == new_words(["1999!", ""], learned) == new_words([], learned) == 0
+        )
 
 
 class TestRelevance:

@@ -18,6 +18,8 @@ QUALITY: Mapping[str, tuple[str, str]] = {
     "distinct_2.own": ("distinct-2 of as many real ones", "{:.3f}"),
     "self_bleu": ("self-BLEU of its posts", "{:.1f}"),
     "self_bleu.own": ("self-BLEU of as many real ones", "{:.1f}"),
+    "new_words": ("Its words that stand in none of the posts it learned from", "{:.1%}"),
+    "new_words.own": ("The same of real posts held out", "{:.1%}"),
     "manner.distance": ("Distance from the person's manner in length and punctuation, 0 to 1", "{:.3f}"),
     "manner.distance.own": ("The same of real posts held out", "{:.3f}"),
     "candidates": ("Posts that were drawn for this", "{:.0f}"),

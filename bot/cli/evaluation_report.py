@@ -61,6 +61,7 @@ def _column(evaluation: Evaluation, place: int) -> dict[str, str]:
         "cut in a word": f"{said.cut_in_a_word:.1%}",
         "distinct-2 (real posts)": f"{said.distinct_2:.3f} ({said.distinct_2_own:.3f})",
         "self-BLEU (real posts)": f"{said.self_bleu:.1f} ({said.self_bleu_own:.1f})",
+        "words new to it (real posts)": f"{said.new_words:.1%} ({said.new_words_own:.1%})",
         "manner, distance (real posts)": f"{said.distance:.3f} ({said.distance_own:.3f})",
         "  characters (real posts)": f"{said.manner.characters:.0f} ({said.manner_own.characters:.0f})",
         "  words (real posts)": f"{said.manner.words:.0f} ({said.manner_own.words:.0f})",

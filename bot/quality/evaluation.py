@@ -85,6 +85,8 @@ class Evaluation:
             "distinct_2.own": said.distinct_2_own,
             "self_bleu": said.self_bleu,
             "self_bleu.own": said.self_bleu_own,
+            "new_words": said.new_words,
+            "new_words.own": said.new_words_own,
             "manner.distance": said.distance,
             "manner.distance.own": said.distance_own,
             "candidates": float(said.candidates),

@@ -15,6 +15,7 @@ from bot.quality.drawing import Drawn, draw
 from bot.quality.losses import Model, foresee
 from bot.quality.manner import Manner, distance, manner
 from bot.quality.markov import best_chain
+from bot.quality.new_words import new_words
 from bot.quality.people import Person, spoken
 from bot.quality.relevance import RelevanceMeasured, relevance
 from bot.quality.surprise import bits_per_byte
@@ -50,6 +51,8 @@ class Said:
     distinct_2_own: float
     self_bleu: float  # 0 to 100
     self_bleu_own: float
+    new_words: float  # share of the words said that stand in no post learned
+    new_words_own: float  # the same of the posts held out
     manner: Manner
     manner_own: Manner
     distance: float  # of manners, 0 to 1
@@ -165,6 +168,8 @@ def _described(drawn: Drawn, people: Sequence[Person], seed: int) -> Said:
         distinct_2_own=distinct_2(as_many),
         self_bleu=self_bleu(texts),
         self_bleu_own=self_bleu(as_many),
+        new_words=new_words(drawn.gated, learned),
+        new_words_own=new_words(held_out, learned),
         manner=manner(drawn.gated),
         manner_own=manner(own),
         distance=distance(drawn.gated[:fewest], learned),
