@@ -44,7 +44,9 @@ PLAIN = Manner(40.0, 8.0, {"asks": 0.5})
 
 
 def quality(handle: str, said: Sequence[str], **more: Any) -> VoiceQuality:
-    figures = Said(100, 0.02, 0.0, {"copy_run": 0.1}, 0.05, 0.0, 0.9, 0.95, 20.0, 15.0, PLAIN, PLAIN, 0.2, 0.1)
+    figures = Said(
+        100, 0.02, 0.0, {"copy_run": 0.1}, 0.05, 0.0, 0.9, 0.95, 20.0, 15.0, 0.1, 0.05, PLAIN, PLAIN, 0.2, 0.1
+    )
     values: dict[str, Any] = {
         "bits": BitsPerByte(1.5, 2.0, 2.4, 3),
         "relevance": RelevanceMeasured(0.3, 4.0, 50),
