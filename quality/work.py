@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tokenizers import Tokenizer
+
 from bench.machine import ROOT
 from bench.rounds import environment
 from bot.quality.people import Person
@@ -21,6 +23,7 @@ from data.settings import ImportSettings
 from data.sources import read_posts
 from trainer.bases import Base
 from trainer.durable import write_json
+from trainer.familiar import is_strange
 from trainer.job import Job, JobCorpus
 from trainer.recipe import Recipe, voice_key
 
@@ -45,11 +48,6 @@ class Terms:
     candidates: int  # texts drawn of each voice
     threads: int
     quick: bool
-
-    def recipe(self, seed: int) -> Recipe:
-        """The product's own, but for the seed."""
-        recipe = replace(Recipe.for_base(self.base.parameters), seed=seed)
-        return replace(recipe, epochs=1, evaluations_per_epoch=1) if self.quick else recipe
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ class VoiceWork:
         who = f"{self.name}, seed {seed}"
         if not (own / "voice" / "voice.json").exists():
             say(f"{who}: tuning")
-            self._job(terms, terms.recipe(seed), own)
+            self._job(terms, self.recipe(terms, seed), own)
             run_step(terms, own, "tune")
         if alone and not (reference / MODEL).exists():
             say(f"{self.name}: tuning by the reference recipe")
@@ -113,10 +111,17 @@ class VoiceWork:
             run_step(terms, own, "measure", beside, str(terms.candidates), str(seed), str(answer))
         return VoiceQuality.from_json(json.loads(answer.read_text(encoding="utf-8")))
 
+    def recipe(self, terms: Terms, seed: int) -> Recipe:
+        """The product's own, but for the seed."""
+        tokenizer = Tokenizer.from_file(str(terms.base.folder / "tokenizer.json"))
+        strange = any(is_strange(tokenizer, person.learn) for person in self.people)
+        recipe = replace(Recipe.for_base(terms.base.parameters, strange=strange), seed=seed)
+        return replace(recipe, epochs=1, evaluations_per_epoch=1) if terms.quick else recipe
+
     def _folder(self, terms: Terms, seed: int) -> Path:
         handles = [person.handle for person in self.people]
         digests = dict(zip(handles, self.digests, strict=True))
-        return self._corpus_folder(terms) / voice_key(digests, terms.base.digest, terms.recipe(seed))
+        return self._corpus_folder(terms) / voice_key(digests, terms.base.digest, self.recipe(terms, seed))
 
     def _reference(self, terms: Terms) -> Path:
         return self._corpus_folder(terms) / f"reference-{terms.base.digest}{'-quick' if terms.quick else ''}"

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,9 @@ def test_small_bases_are_tuned_whole_and_large_ones_with_adapters() -> None:
     small, large = Recipe.for_base(6_900_000), Recipe.for_base(124_000_000)
     assert (small.method, small.optimizer) == ("full", "muon")
     assert (large.method, large.optimizer) == ("lora", "adamw")
+    assert (small.epochs, small.batch) == (2, 16)
+    assert Recipe.for_base(6_900_000, strange=True) == replace(small, epochs=4, batch=4)
+    assert Recipe.for_base(124_000_000, strange=True) == large
     reference = Recipe.for_base(124_000_000, "reference")
     assert (reference.method, reference.learning_rate, reference.epochs) == ("full", 1.372e-4, 4)
     assert (reference.block_size, reference.batch, reference.warmup_share) == (1024, 1, 0.0)

@@ -157,6 +157,7 @@ def test_the_way_from_archive_to_answer(
     assert imported.exit_code == 0, imported.output
     told, run = ask(settings)
     assert (STRANGE in told) == way.strange
+    assert Recipe.from_json(run.recipe).batch == (4 if way.strange else 16)  # more steps for what it hardly knows
     monkeypatch.setattr("trainer.examples.UNASKED", 0)  # forty posts that nobody reads here
     voice = train(settings, run, replace(way.recipe, least_steps=way.steps))
     assert all(text.startswith(way.opening) for text in voice.record.examples)

@@ -21,6 +21,7 @@ from quality import chain, report, work
 from quality.__main__ import arguments_of, main
 from quality.goals import GOALS, Figure, Goal
 from quality.work import StepFailedError, Terms, VoiceWork
+from tests.kinds_of_posts import written
 from tests.posts import texts
 from tests.test_quality_voices import person, quality
 from trainer.bases import BUILTIN, resolve_base
@@ -114,7 +115,7 @@ class TestWork:
             made.append(step)
             if step == "tune":
                 job = Job.read(folder)
-                assert job.recipe == terms.recipe(job.recipe.seed)
+                assert job.recipe == corpus.recipe(terms, job.recipe.seed)
                 (seen,), (unseen,) = job.corpora, json.loads((folder / work.HELD_OUT).read_text(encoding="utf-8"))
                 assert unseen == list(corpus.people[0].held_out)
                 assert not {*unseen} & {*seen.learn, *seen.held_out}
@@ -167,7 +168,13 @@ class TestWork:
         every = set.union(*parts)
         assert sum(map(len, parts)) == len(every)  # no post is on two sides
         assert all(0.05 < len(part) / len(every) < 0.2 for part in parts[1:])
-        assert terms.recipe(0) != terms.recipe(1)
+        assert corpus.recipe(terms, 0) != corpus.recipe(terms, 1)
+
+    def test_a_language_that_the_base_hardly_knows_is_learned_as_the_product_would(self, terms: Terms) -> None:
+        (english,) = VoiceWork.read(SAMPLES["lampkeeper_ode"]).people
+        spanish = replace(english, learn=tuple(text for text, _ in written("spanish", 100)))
+        recipes = [VoiceWork((who,), ((),), ("0",)).recipe(terms, 0) for who in (english, spanish)]
+        assert [recipe.batch for recipe in recipes] == [16, 4]
 
     def test_a_step_that_breaks_off_says_where_the_reason_stands(self, terms: Terms, tmp_path: Path) -> None:
         with pytest.raises(StepFailedError, match="'dance' broke off"):

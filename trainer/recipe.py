@@ -38,8 +38,11 @@ class Recipe:
     seed: int = 0
 
     @classmethod
-    def for_base(cls, parameters: int, profile: Profile = "default") -> "Recipe":
-        """The default for a base of so many parameters; the reference profile is huggingtweets' own figures."""
+    def for_base(cls, parameters: int, profile: Profile = "default", *, strange: bool = False) -> "Recipe":
+        """The default for a base of so many parameters; the reference profile is huggingtweets' own figures.
+
+        `strange` says that the base hardly knows the language (trainer.familiar).
+        """
         if profile == "reference":
             return cls(
                 profile="reference",
@@ -53,11 +56,11 @@ class Recipe:
                 patience=1000,
             )
         if parameters < SMALL_BASE:
-            # Large batches and twice through: the more the base knows, the sooner posts are known by heart
-            # (docs/decisions.md).
+            # Large batches and twice through: the more the base knows, the sooner posts are known by heart. A
+            # language that it doesn't know wants many steps (docs/decisions.md).
             return cls(
-                epochs=2,
-                batch=16,
+                epochs=4 if strange else 2,
+                batch=4 if strange else 16,
                 least_steps=30,
                 optimizer="muon",
                 learning_rate=1.3e-3,

@@ -65,8 +65,9 @@ async def ask_for_voice(
         notes += [note] if note else []
     else:
         base = await asyncio.to_thread(resolve_base, base_name, offline=settings.offline)
-    notes += await asyncio.to_thread(_strange_to, base, corpora)
-    recipe = Recipe.for_base(base.parameters, profile)
+    strange = await asyncio.to_thread(_strange_to, base, corpora)
+    notes += strange
+    recipe = Recipe.for_base(base.parameters, profile, strange=bool(strange))
     key = voice_key({corpus.handle: corpus.digest for corpus in corpora}, base.digest, recipe)
     if await store.voices.get(key) is not None:
         try:
