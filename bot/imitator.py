@@ -14,7 +14,7 @@ from bot.relevance import Relevance
 from bot.shelf import VoiceShelf
 from data.errors import NothingToSayError
 from data.likeness import sets_no_spaces
-from data.settings import Settings
+from data.settings import Settings, SpeakSettings
 from data.store import Store
 from trainer.engine import Line, Sampling
 from trainer.voice import Voice
@@ -171,13 +171,7 @@ class Imitator:
     async def _draw(
         self, voice: Voice, knowledge: _Knowledge, lines: list[Line], again: bool = False
     ) -> tuple[list[Candidate], list[Rejected]]:
-        sampling = Sampling(
-            temperature=self._settings.temperature,
-            top_p=self._settings.top_p,
-            careful_spelling=self._settings.careful_spelling,
-            max_tokens=voice.record.as_long_as(self._settings.max_tokens),
-        )
-        continuations = await self._shelf.speak(voice, lines, sampling, again)
+        continuations = await self._shelf.speak(voice, lines, sampling_of(voice, self._settings), again)
         candidates = [
             candidate_of(line, continuation)
             for line, continuation in zip(lines, continuations, strict=True)
@@ -227,6 +221,16 @@ class Imitator:
     def _learn(self, voice: Voice) -> _Knowledge:
         posts = voice.training_posts()
         return _Knowledge(Gates(CopyIndex(posts), self._block_list), Relevance(posts), len(posts))
+
+
+def sampling_of(voice: Voice, settings: SpeakSettings) -> Sampling:
+    """How what the voice says is drawn."""
+    return Sampling(
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        careful_spelling=settings.careful_spelling,
+        max_tokens=voice.record.as_long_as(settings.max_tokens),
+    )
 
 
 def _seed(seed: int | None) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from bot.gates import BlockList, Candidate, Gates, judge, speak_mentions
 from bot.gates.copies import CopyIndex
-from bot.imitator import Imitator, Occasion
+from bot.imitator import Imitator, Occasion, sampling_of
 from bot.quality.people import Person, spoken
 from bot.quality.relevance import AMONG
 from bot.relevance import Relevance
@@ -22,7 +22,7 @@ from data.errors import NothingToSayError
 from data.likeness import count_words
 from data.settings import Settings
 from data.store import open_store
-from trainer.engine import Continuation, Line, Sampling
+from trainer.engine import Continuation, Line
 from trainer.voice import Voice
 
 MOST_PROMPTS = 50  # each takes as many candidates as a mention does
@@ -60,13 +60,7 @@ async def draw(
     Raises MynahError where the voice can't be loaded.
     """
     speak = settings.speak
-    longest = voice.record.as_long_as(speak.max_tokens)
-    sampling = Sampling(
-        temperature=speak.temperature,
-        top_p=speak.top_p,
-        careful_spelling=speak.careful_spelling,
-        max_tokens=longest,
-    )
+    sampling = sampling_of(voice, speak)
     lines = [Line("", seed + number) for number in range(candidates)]
     continuations: list[Continuation] = []
     for start in range(0, candidates, LARGEST_BATCH):
