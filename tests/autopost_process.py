@@ -120,7 +120,7 @@ class World:
             await self.publisher.step()
             if not await unended(self.store):
                 return
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
