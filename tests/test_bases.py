@@ -117,3 +117,5 @@ def test_a_recipe_from_before_there_was_a_choice_of_optimizers_says_adamw() -> N
 
 def test_a_recipe_from_when_there_was_more_to_say_is_read() -> None:
     assert Recipe.from_json({**Recipe().to_json(), "topics_share": 0.5}) == Recipe()
+    with pytest.raises(TypeError, match="of_tomorrow"):
+        Recipe.from_json({**Recipe().to_json(), "of_tomorrow": 1})

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from data.cleaning import Profile
@@ -13,6 +13,8 @@ Optimizer = Literal["adamw", "muon"]  # muon: for the hidden matrices, AdamW for
 # Below this many parameters low-rank adapters cost quality and save nothing: on the 7M base LoRA r8 ended
 # 0.5 nats of held-out loss above full tuning, no faster (docs/decisions.md).
 SMALL_BASE = 40_000_000
+
+_FORMER = frozenset({"topics_share"})  # no longer of a recipe
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,10 @@ class Recipe:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Recipe":
-        """What recipes of before had besides is left out: their voices speak on."""
-        known = {own.name for own in fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in known})
+        """What recipes of before had besides is left out, so that their voices speak on. Raises TypeError for what
+        none ever had.
+        """
+        return cls(**{name: value for name, value in values.items() if name not in _FORMER})
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
