@@ -107,7 +107,7 @@ def expected_shares(voice: Voice, opening: str, sampling: Sampling) -> dict[Cont
         logits = transformers_model(voice)(ids).logits[:, -1] / sampling.temperature
     spelling = Vocabulary(tokenizer.get_vocab(), 0, logits.shape[-1]).spelling_after(int(ids[0, -1]))
     if sampling.careful_spelling and spelling is not None:
-        going_on = torch.from_numpy(spelling.going_on)
+        going_on = torch.from_numpy(spelling.going_on).bool()
         likely = logits.log_softmax(-1)
         end = likely[:, ~going_on].logsumexp(-1)
         logits = likely + torch.where(going_on, likely, end)

@@ -69,8 +69,8 @@ def test_drawing_ends_and_never_takes_what_is_forbidden(
 class TestSpelling:
     """Tokens 0 to 2 go on with a word, the others don't."""
 
-    GOING_ON = numpy.array([True] * 3 + [False] * 5)
-    SPELLING = Spelling(GOING_ON, (~GOING_ON).astype(numpy.float32))
+    GOING_ON = numpy.array([1] * 3 + [0] * 5, numpy.float32)
+    SPELLING = Spelling(GOING_ON, 1 - GOING_ON)
 
     @pytest.mark.parametrize("temperature", [1.0, 0.7])
     def test_how_a_word_goes_on_is_drawn_at_half_the_temperature_and_what_follows_it_at_the_whole(

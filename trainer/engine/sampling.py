@@ -40,7 +40,7 @@ def draw(
     numpy.exp(shares, out=shares)
     if sampling.careful_spelling and spelling is not None:
         # At half the temperature shares are squared: that of each token that goes on, and that of the end as one.
-        shares *= numpy.where(spelling.going_on, shares, shares @ spelling.others)
+        shares *= spelling.going_on * shares + spelling.others * (shares @ spelling.others)
     heights = _heights(shares)
     nucleus = sampling.top_p * heights[-1]
     if not math.isfinite(nucleus):

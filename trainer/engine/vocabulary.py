@@ -22,10 +22,10 @@ _LETTERS = frozenset(
 
 @dataclass(frozen=True)
 class Spelling:
-    """After a letter: which tokens go on with the word. Both are [vocabulary]."""
+    """After a letter: 1 for the tokens that go on with the word, or that don't, else 0; both are [vocabulary]."""
 
-    going_on: NDArray[numpy.bool_]
-    others: NDArray[numpy.float32]  # 1 for those that don't, else 0
+    going_on: NDArray[numpy.float32]
+    others: NDArray[numpy.float32]
 
 
 class Vocabulary:
@@ -37,9 +37,9 @@ class Vocabulary:
         """
         known = {token: number for token, number in tokens.items() if number < size}
         self.endings = sorted({end, *(number for token, number in known.items() if _NEW_LINE in token)})
-        going_on = numpy.zeros(size, numpy.bool_)
-        going_on[[number for token, number in known.items() if token[0] in _LETTERS]] = True
-        self._spelling = Spelling(going_on, (~going_on).astype(numpy.float32))
+        going_on = numpy.zeros(size, numpy.float32)
+        going_on[[number for token, number in known.items() if token[0] in _LETTERS]] = 1
+        self._spelling = Spelling(going_on, 1 - going_on)
         self._letters_last = frozenset(number for token, number in known.items() if token[-1] in _LETTERS)
 
     def spelling_after(self, token: int) -> Spelling | None:
