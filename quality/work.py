@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from bench.machine import ROOT
 from bench.rounds import environment
 from bot.quality.people import Person
@@ -23,7 +21,7 @@ from data.settings import ImportSettings
 from data.sources import read_posts
 from trainer.bases import Base
 from trainer.durable import write_json
-from trainer.familiar import is_strange
+from trainer.familiar import strange_to
 from trainer.job import Job, JobCorpus
 from trainer.recipe import Recipe, voice_key
 
@@ -93,13 +91,14 @@ class VoiceWork:
 
         Raises StepFailedError.
         """
-        own, reference = self._folder(terms, seed), self._reference(terms)
+        recipe = self.recipe(terms, seed)
+        own, reference = self._folder(terms, recipe), self._reference(terms)
         answer = own / f"quality-{terms.candidates}.json"
         alone = len(self.people) == 1
         who = f"{self.name}, seed {seed}"
         if not (own / "voice" / "voice.json").exists():
             say(f"{who}: tuning")
-            self._job(terms, self.recipe(terms, seed), own)
+            self._job(terms, recipe, own)
             run_step(terms, own, "tune")
         if alone and not (reference / MODEL).exists():
             say(f"{self.name}: tuning by the reference recipe")
@@ -113,15 +112,14 @@ class VoiceWork:
 
     def recipe(self, terms: Terms, seed: int) -> Recipe:
         """The product's own, but for the seed."""
-        tokenizer = Tokenizer.from_file(str(terms.base.folder / "tokenizer.json"))
-        strange = any(is_strange(tokenizer, person.learn) for person in self.people)
-        recipe = replace(Recipe.for_base(terms.base.parameters, strange=strange), seed=seed)
+        strange = strange_to(terms.base, [person.learn for person in self.people])
+        recipe = replace(Recipe.for_base(terms.base.parameters, strange=any(strange)), seed=seed)
         return replace(recipe, epochs=1, evaluations_per_epoch=1) if terms.quick else recipe
 
-    def _folder(self, terms: Terms, seed: int) -> Path:
+    def _folder(self, terms: Terms, recipe: Recipe) -> Path:
         handles = [person.handle for person in self.people]
         digests = dict(zip(handles, self.digests, strict=True))
-        return self._corpus_folder(terms) / voice_key(digests, terms.base.digest, self.recipe(terms, seed))
+        return self._corpus_folder(terms) / voice_key(digests, terms.base.digest, recipe)
 
     def _reference(self, terms: Terms) -> Path:
         return self._corpus_folder(terms) / f"reference-{terms.base.digest}{'-quick' if terms.quick else ''}"

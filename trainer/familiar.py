@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from trainer.bases import Base
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
@@ -25,3 +27,11 @@ def is_strange(tokenizer: "Tokenizer", posts: Sequence[str]) -> bool:
     tokens = sum(len(encoding.ids) for encoding in tokenizer.encode_batch(words, add_special_tokens=False))
     size = sum(len(text.encode("utf-8", "replace")) for text in words)
     return tokens > MOST * size
+
+
+def strange_to(base: Base, corpora: Sequence[Sequence[str]]) -> list[bool]:
+    """Of the posts of each, whether they are in a language that the base hardly knows."""
+    from tokenizers import Tokenizer  # here, as the start of the bot need not pay for it
+
+    tokenizer = Tokenizer.from_file(str(base.folder / "tokenizer.json"))
+    return [is_strange(tokenizer, posts) for posts in corpora]

@@ -11,7 +11,7 @@ from data.posts import normalise_handle
 from data.settings import Settings
 from data.store import Run, RunWish, Store
 from trainer.bases import Base, default_base, resolve_base
-from trainer.familiar import is_strange
+from trainer.familiar import strange_to
 from trainer.recipe import Recipe, voice_key
 from trainer.voice import Voice
 
@@ -65,9 +65,9 @@ async def ask_for_voice(
         notes += [note] if note else []
     else:
         base = await asyncio.to_thread(resolve_base, base_name, offline=settings.offline)
-    strange = await asyncio.to_thread(_strange_to, base, corpora)
-    notes += strange
-    recipe = Recipe.for_base(base.parameters, profile, strange=bool(strange))
+    strange = await asyncio.to_thread(strange_to, base, [corpus.texts for corpus in corpora])
+    notes += [_strange(base, corpus) for corpus, found in zip(corpora, strange, strict=True) if found]
+    recipe = Recipe.for_base(base.parameters, profile, strange=any(strange))
     key = voice_key({corpus.handle: corpus.digest for corpus in corpora}, base.digest, recipe)
     if await store.voices.get(key) is not None:
         try:
@@ -86,15 +86,9 @@ async def ask_for_voice(
     return Asked(None, run, created, tuple(notes))
 
 
-def _strange_to(base: Base, corpora: Sequence[Corpus]) -> list[str]:
-    """A sentence for each corpus in a language that the base hardly knows."""
-    from tokenizers import Tokenizer  # here, as the start of the bot need not pay for it
-
-    tokenizer = Tokenizer.from_file(str(base.folder / "tokenizer.json"))
-    return [
+def _strange(base: Base, corpus: Corpus) -> str:
+    return (
         f"The base '{base.name}' hardly knows the language of @{corpus.handle}'s posts, so many of the voice's "
         "words will be none; a GPT-2 of that language, given by --base or MYNAH_BASE, does better, and "
         "`mynah pretrain` makes one from text files."
-        for corpus in corpora
-        if is_strange(tokenizer, corpus.texts)
-    ]
+    )

@@ -43,7 +43,7 @@ class Line:
 
     opening: str
     seed: int = 0
-    topics: tuple[str, ...] = ()  # what the post shall be about; only for voices whose recipe has learned that
+    topics: tuple[str, ...] = ()  # what the post shall be about; only for voices whose base has learned that
     listener: Listener | None = field(default=None, compare=False)
 
 

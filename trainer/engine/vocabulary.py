@@ -38,9 +38,9 @@ class Vocabulary:
         known = {token: number for token, number in tokens.items() if number < size}
         self.endings = sorted({end, *(number for token, number in known.items() if _NEW_LINE in token)})
         going_on = numpy.zeros(size, numpy.float32)
-        going_on[[number for token, number in known.items() if token[0] in _LETTERS]] = 1
+        going_on[[number for token, number in known.items() if token[:1] in _LETTERS]] = 1
         self._spelling = Spelling(going_on, 1 - going_on)
-        self._letters_last = frozenset(number for token, number in known.items() if token[-1] in _LETTERS)
+        self._letters_last = frozenset(number for token, number in known.items() if token[-1:] in _LETTERS)
 
     def spelling_after(self, token: int) -> Spelling | None:
         """None where `token` doesn't end in a letter, so that no word is under way."""
