@@ -28,15 +28,22 @@ from trainer.bases import BUILTIN_FOLDER
 from trainer.engine import Continuation, Engine, Line, Sampling, Speaker, kernel, open_engine
 from trainer.engine.kernel import load_library
 from trainer.engine.kernel_engine import KernelEngine
+from trainer.engine.neighbours import NEIGHBOURS
 from trainer.engine.openvino_engine import OpenVinoEngine
 from trainer.engine.torch_engine import TorchEngine
 from trainer.engine.vocabulary import Vocabulary
-from trainer.prompt import read_continuation, render_prompt
+from trainer.gather_neighbours import gather_neighbours
+from trainer.prompt import encode_posts, read_continuation, render_prompt
 from trainer.voice import Voice
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 
 OPENINGS = ["The lamp", "", "Filed: a complaint about", "fog fog fog fog"]
+POSTS = [
+    "The lamp is lit and the fog is thick.",
+    "Filed: a complaint about the stairs.",
+    "fog fog fog, and a lamp!",
+]
 SAMPLING = Sampling(max_tokens=12)
 SAMPLES = 2000
 
@@ -60,10 +67,11 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def voices(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Voice]:
-    """One voice of full weights, and two adapters over one base."""
+    """Two voices of full weights, of which one has neighbours, and two adapters over one base."""
     folder = tmp_path_factory.mktemp("voices")
     base = tiny_base(folder / "base", seed=3)
     return {
+        "neighbours": remembering(full_voice(folder / "neighbours", seed=1)),
         "full": full_voice(folder / "full", seed=1),
         "lora": lora_voice(folder / "lora", base, seed=1),
         "other": lora_voice(folder / "other", base, "robot", seed=2, rank=6),
@@ -81,7 +89,7 @@ def engine(new_engine: Callable[[], Engine]) -> Engine:
     return new_engine()
 
 
-@pytest.fixture(scope="module", params=["full", "lora"])
+@pytest.fixture(scope="module", params=["full", "lora", "neighbours"])
 def voice(request: pytest.FixtureRequest, voices: dict[str, Voice]) -> Voice:
     return voices[request.param]
 
@@ -89,6 +97,13 @@ def voice(request: pytest.FixtureRequest, voices: dict[str, Voice]) -> Voice:
 @pytest.fixture(scope="module")
 def speaker(engine: Engine, voice: Voice) -> Speaker:
     return engine.load(voice)
+
+
+def remembering(voice: Voice) -> Voice:
+    """The voice, with neighbours of some posts that its weights know nothing of."""
+    posts = encode_posts(Tokenizer.from_file(str(voice.folder / "tokenizer.json")), POSTS)
+    assert gather_neighbours(voice.folder, transformers_model(voice), posts, posts, seed=0)
+    return voice
 
 
 def transformers_model(voice: Voice) -> Any:
@@ -104,7 +119,10 @@ def expected_shares(voice: Voice, opening: str, sampling: Sampling) -> dict[Cont
     tokenizer = Tokenizer.from_file(str(voice.folder / "tokenizer.json"))
     ids = torch.tensor([tokenizer.encode(render_prompt(opening), add_special_tokens=False).ids])
     with torch.inference_mode():
-        logits = transformers_model(voice)(ids).logits[:, -1] / sampling.temperature
+        logits = transformers_model(voice)(ids).logits[:, -1]
+    if (voice.folder / NEIGHBOURS).exists():
+        logits = mixed_by_plain_arithmetic(load_file(voice.folder / NEIGHBOURS), logits)
+    logits = logits / sampling.temperature
     spelling = Vocabulary(tokenizer.get_vocab(), 0, logits.shape[-1]).spelling_after(int(ids[0, -1]))
     if sampling.careful_spelling and spelling is not None:
         going_on = torch.from_numpy(spelling.going_on).bool()
@@ -118,6 +136,16 @@ def expected_shares(voice: Voice, opening: str, sampling: Sampling) -> dict[Cont
         text = read_continuation(text)
         shares[Continuation(text if ended else text.rstrip("\ufffd"), ended)] += share  # no half a character
     return {continuation: share for continuation, share in shares.items() if share > 0}
+
+
+def mixed_by_plain_arithmetic(kept: dict[str, torch.Tensor], logits: torch.Tensor) -> torch.Tensor:
+    """As `Neighbours` says it, moment by moment."""
+    shares = logits.softmax(-1) * (1 - kept["share"])
+    places = (kept["figures"] * kept["scales"]).T
+    weights = (-(logits @ kept["projection"] - places).square().sum(-1) / kept["bandwidth"]).softmax(-1)
+    for token, weight in zip(kept["tokens"].tolist(), weights, strict=True):
+        shares[0, token] += kept["share"].item() * weight
+    return shares.log()
 
 
 def assert_drawn_from(drawn: list[Continuation], expected: dict[Continuation, float], strays: float) -> None:

@@ -185,14 +185,17 @@ def vocabulary(ends: set[int]) -> Vocabulary:
 def test_a_graph_that_was_used_speaks_as_a_new_one(tmp_path: Path, base: Path) -> None:
     """What was let go of after a batch comes back with the next."""
     graph, sampling, words = running(tmp_path, base), Sampling(max_tokens=12), vocabulary({0})
-    drawn = [graph.generate([ROWS[0]] * 3, [1, 2, 3], 12, words, sampling, {}, alone) for _ in range(3)]
+    drawn = [graph.generate([ROWS[0]] * 3, [1, 2, 3], 12, words, sampling, {}, None, alone) for _ in range(3)]
     assert drawn[1:] == drawn[:1] * 2
-    assert running(tmp_path, base).generate([ROWS[0]] * 3, [1, 2, 3], 12, words, sampling, {}, alone) == drawn[0]
+    assert (
+        running(tmp_path, base).generate([ROWS[0]] * 3, [1, 2, 3], 12, words, sampling, {}, None, alone)
+        == drawn[0]
+    )
 
 
 def test_the_fewest_and_the_most_tokens(tmp_path: Path, base: Path) -> None:
     graph, ends = running(tmp_path, base), set(range(0, 320, 2))  # half of all tokens end a post
-    drawn = graph.generate([(0,)] * 64, range(64), 9, vocabulary(ends), Sampling(min_tokens=3), {}, alone)
+    drawn = graph.generate([(0,)] * 64, range(64), 9, vocabulary(ends), Sampling(min_tokens=3), {}, None, alone)
     lengths = {len(ids) for ids in drawn}
     assert min(lengths) == 4
     assert max(lengths) > 5

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from data.errors import RunFailedError
 from tests.posts import texts, write_job
 from tests.tiny_voices import tiny_base
+from trainer.engine.neighbours import NEIGHBOURS
 from trainer.job import Progress
 from trainer.learning import mean_loss
 from trainer.recipe import Recipe
@@ -20,7 +21,7 @@ from trainer.tune import tune
 from trainer.voice import Voice
 
 RECIPE = Recipe(epochs=3, block_size=32, batch=4, learning_rate=3e-3)
-MUON = dataclasses.replace(RECIPE, optimizer="muon", others_rate=0.5)
+MUON = dataclasses.replace(RECIPE, optimizer="muon", others_rate=0.5, neighbours=True)
 LORA = dataclasses.replace(RECIPE, method="lora", learning_rate=1e-2)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # peft asks for it
@@ -49,6 +50,7 @@ def test_a_voice_learns_and_is_complete(base: Path, tmp_path: Path, recipe: Reci
     assert sorted(voice.training_posts()) == sorted(texts(150))
     weights = "model.safetensors" if recipe.method == "full" else "adapter_model.safetensors"
     assert (voice.folder / weights).exists()
+    assert (voice.folder / NEIGHBOURS).exists() == (record.neighbours_share > 0) == recipe.neighbours
     assert not list(tmp_path.rglob("*.bin"))
     assert not list(tmp_path.rglob("*.pt"))
     assert seen[-1].step == seen[-1].steps

@@ -37,6 +37,7 @@ class Recipe:
     patience: int = 3  # evaluations without a better held-out loss before stopping early
     lora_rank: int = 8
     lora_alpha: int = 16
+    neighbours: bool = False  # whether the voice keeps the moments of its posts, where they help it
     seed: int = 0
 
     @classmethod
@@ -68,6 +69,7 @@ class Recipe:
                 learning_rate=1.3e-3,
                 others_rate=0.5,
                 evaluations_per_epoch=4,
+                neighbours=True,
             )
         return cls(method="lora", learning_rate=1e-3)
 

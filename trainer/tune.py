@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -21,6 +22,7 @@ from trainer.blocks import Blocks, batches, epoch_blocks
 from trainer.checkpoint import load_checkpoint, save_checkpoint
 from trainer.durable import write_json
 from trainer.examples import with_examples
+from trainer.gather_neighbours import gather_neighbours
 from trainer.job import Job, Progress
 from trainer.lean import keep_freed_memory, make_lean
 from trainer.learning import (
@@ -41,6 +43,7 @@ BLOCKS_AT_ONCE = 4  # of a batch: more take more memory and hardly less time
 LORA_TARGETS = ["c_attn", "c_proj", "c_fc"]
 
 Report = Callable[[Progress], None]
+Encoded = list[list[int]]  # posts as token ids
 
 
 @dataclass
@@ -141,11 +144,7 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
     if load_checkpoint(folder / "best.safetensors", model, []) is None:
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)  # so that the next attempt starts again
         raise OSError("the best weights can't be read back")
-    spelled = max(
-        sum(map(len, tokens)) / sum(len(post) + 1 for post in corpus.learn)
-        for corpus, tokens in zip(job.corpora, learn, strict=True)
-    )
-    return save_voice(folder, job, model, state, spelled)
+    return save_voice(folder, job, model, state, learn, held_out)
 
 
 def load_model(base: Path, recipe: Recipe, arithmetic: Arithmetic) -> nn.Module:
@@ -191,11 +190,20 @@ def rate_factor(step: int, steps: int, warmup_share: float) -> float:
 
 
 def save_voice(
-    folder: Path, job: Job, model: nn.Module, state: TuneState, tokens_per_character: float
+    folder: Path, job: Job, model: nn.Module, state: TuneState, learn: list[Encoded], held_out: list[Encoded]
 ) -> VoiceRecord:
-    """Write `folder/voice`, which appears whole: a lost run's child may be writing its own beside it."""
+    """Write `folder/voice`, which appears whole: a lost run's child may be writing its own beside it.
+
+    `learn` and `held_out` are the job's posts as token ids, corpus after corpus.
+    """
     voice = folder / f"voice.{os.getpid()}.partial"
     shutil.rmtree(voice, ignore_errors=True)
+    voice.mkdir()
+    share = 0.0
+    if job.recipe.neighbours:
+        share = gather_neighbours(
+            voice, language_model(model).eval(), chain(*learn), chain(*held_out), job.recipe.seed
+        )
     if isinstance(model, PeftModel):
         # Half the size, which keeps a voice on GPT-2 124M under 5 MB.
         model.to(torch.float16).save_pretrained(voice, safe_serialization=True)
@@ -219,7 +227,11 @@ def save_voice(
         history=state.history,
         learned=tuple(corpus.learned for corpus in job.corpora if corpus.learned),
         takes_topics=getattr(language_model(model).config, TAKES_TOPICS, False) is True,
-        tokens_per_character=round(tokens_per_character, 3),
+        tokens_per_character=max(
+            round(sum(map(len, tokens)) / sum(len(post) + 1 for post in corpus.learn), 3)
+            for corpus, tokens in zip(job.corpora, learn, strict=True)
+        ),
+        neighbours_share=share,
     )
     device = next(model.parameters()).device.type
     record = with_examples(Voice(record, voice), device).record

@@ -4,6 +4,7 @@ voices/<key>/voice.json            the record below
 voices/<key>/model.safetensors     full weights of a small base (fp16), with config.json, or
 voices/<key>/adapter_model.safetensors   a peft adapter, with adapter_config.json
 voices/<key>/tokenizer.json        of the base
+voices/<key>/neighbours.safetensors      moments of the posts (trainer.engine.neighbours), where they help it
 voices/<key>/posts.json            the cleaned posts it was tuned on, for the copy gate
 """
 
@@ -52,6 +53,7 @@ class VoiceRecord:
     tracked: dict[str, str] = field(default_factory=dict)  # where its tracked runs are: "preprocess", "train"
     takes_topics: bool = False  # whether its base has learned to write about words that stand before a post
     tokens_per_character: float = 0.0  # of its posts, by its base's tokenizer; 0 where that was not recorded
+    neighbours_share: float = 0.0  # of what it says: how much comes from its neighbours; 0 where it has none
     quality: dict[str, float] = field(
         default_factory=dict
     )  # by trainer.quality's keys; empty before `mynah evaluate`

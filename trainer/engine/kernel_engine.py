@@ -13,6 +13,7 @@ from trainer.engine.derived_cache import DerivedCache
 from trainer.engine.generation import Heard, Prompt, generate
 from trainer.engine.kernel import KernelAdapter, KernelModel
 from trainer.engine.kernel_reader import KernelReader
+from trainer.engine.neighbours import Neighbours, with_neighbours
 from trainer.engine.packed_weights import VERSION, PackedWeights, is_untied, pack
 from trainer.engine.speaker import BatchSpeaker, SharedBases
 from trainer.engine.text import SharedTokenizers, VoiceTokenizer
@@ -29,9 +30,14 @@ class KernelSpeaker(BatchSpeaker):
     """A voice on the CPU."""
 
     def __init__(
-        self, model: KernelModel, adapter: KernelAdapter | None, tokenizer: VoiceTokenizer, memory_bytes: int
+        self,
+        model: KernelModel,
+        adapter: KernelAdapter | None,
+        tokenizer: VoiceTokenizer,
+        memory_bytes: int,
+        neighbours: Neighbours | None,
     ) -> None:
-        super().__init__(tokenizer, memory_bytes)
+        super().__init__(tokenizer, memory_bytes, neighbours)
         self._model = model
         self._adapter = adapter
 
@@ -39,7 +45,8 @@ class KernelSpeaker(BatchSpeaker):
         self, prompts: Sequence[Prompt], seeds: Sequence[int], tokens: int, sampling: Sampling, heard: Heard
     ) -> list[list[int]]:
         reader = KernelReader(self._model, self._adapter, rows=len(prompts), tokens=tokens)
-        return generate(reader, prompts, seeds, tokens, self._tokenizer.vocabulary, sampling, heard)
+        mixed = with_neighbours(reader, self._neighbours)
+        return generate(mixed, prompts, seeds, tokens, self._tokenizer.vocabulary, sampling, heard)
 
 
 class KernelEngine:
@@ -58,12 +65,13 @@ class KernelEngine:
         folder = Path(voice.record.base_folder) if lora else voice.folder
         shape = Gpt2Shape.from_folder(folder)
         tokenizer = self._tokenizers.of(voice.folder, shape)
+        neighbours = Neighbours.of(voice.folder, shape.vocabulary)
         if not lora:
             model = self._model(folder, shape)
-            return KernelSpeaker(model, None, tokenizer, model.memory_bytes + _BESIDE_WEIGHTS)
+            return KernelSpeaker(model, None, tokenizer, model.memory_bytes + _BESIDE_WEIGHTS, neighbours)
         adapter = KernelAdapter(shape, read_adapter(voice.folder, shape))
         base = self._bases.of(folder, lambda: self._model(folder, shape))
-        return KernelSpeaker(base, adapter, tokenizer, adapter.memory_bytes)
+        return KernelSpeaker(base, adapter, tokenizer, adapter.memory_bytes, neighbours)
 
     def _model(self, folder: Path, shape: Gpt2Shape) -> KernelModel:
         weights = TensorFile(folder / WEIGHTS, "transformer.")

@@ -14,6 +14,7 @@ import openvino
 from trainer.engine import Sampling
 from trainer.engine.generation import Heard, Prompt
 from trainer.engine.graph_cache import GraphCache
+from trainer.engine.neighbours import Neighbours
 from trainer.engine.running_graph import AdapterInputs, RunningGraph
 from trainer.engine.speaker import BatchSpeaker, SharedBases
 from trainer.engine.text import SharedTokenizers, VoiceTokenizer
@@ -25,9 +26,14 @@ class OpenVinoSpeaker(BatchSpeaker):
     """A voice on the CPU."""
 
     def __init__(
-        self, graph: RunningGraph, adapter: AdapterInputs, tokenizer: VoiceTokenizer, memory_bytes: int
+        self,
+        graph: RunningGraph,
+        adapter: AdapterInputs,
+        tokenizer: VoiceTokenizer,
+        memory_bytes: int,
+        neighbours: Neighbours | None,
     ) -> None:
-        super().__init__(tokenizer, memory_bytes)
+        super().__init__(tokenizer, memory_bytes, neighbours)
         self._graph = graph
         self._adapter = adapter
 
@@ -35,7 +41,9 @@ class OpenVinoSpeaker(BatchSpeaker):
         self, prompts: Sequence[Prompt], seeds: Sequence[int], tokens: int, sampling: Sampling, heard: Heard
     ) -> list[list[int]]:
         vocabulary = self._tokenizer.vocabulary
-        return self._graph.generate(prompts, seeds, tokens, vocabulary, sampling, self._adapter, heard)
+        return self._graph.generate(
+            prompts, seeds, tokens, vocabulary, sampling, self._adapter, self._neighbours, heard
+        )
 
 
 class OpenVinoEngine:
@@ -52,13 +60,14 @@ class OpenVinoEngine:
         folder = Path(voice.record.base_folder) if lora else voice.folder
         shape = Gpt2Shape.from_folder(folder)
         tokenizer = self._tokenizers.of(voice.folder, shape)
+        neighbours = Neighbours.of(voice.folder, shape.vocabulary)
         if not lora:
             graph = RunningGraph(*self._cache.compiled(folder, adapters=False))
-            return OpenVinoSpeaker(graph, {}, tokenizer, graph.memory_bytes)
+            return OpenVinoSpeaker(graph, {}, tokenizer, graph.memory_bytes, neighbours)
         adapter = _adapter_inputs(voice.folder, shape)
         size = sum(tensor.byte_size for tensor in adapter.values())
         base = self._bases.of(folder, lambda: RunningGraph(*self._cache.compiled(folder, adapters=True)))
-        return OpenVinoSpeaker(base, adapter, tokenizer, size)
+        return OpenVinoSpeaker(base, adapter, tokenizer, size, neighbours)
 
 
 def _adapter_inputs(folder: Path, shape: Gpt2Shape) -> AdapterInputs:

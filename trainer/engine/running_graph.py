@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trainer.engine import Sampling
 from trainer.engine.generation import Heard, Prompt, generate
+from trainer.engine.neighbours import Neighbours, with_neighbours
 from trainer.engine.vocabulary import Vocabulary
 
 Integers = NDArray[numpy.int64]
@@ -44,13 +45,15 @@ class RunningGraph:
         vocabulary: Vocabulary,
         sampling: Sampling,
         adapter: AdapterInputs,
+        neighbours: Neighbours | None,
         heard: Heard,
     ) -> list[list[int]]:
         """See `generate`."""
         with self._lock:
             self._wear(adapter)
             try:
-                return generate(self, prompts, seeds, tokens, vocabulary, sampling, heard)
+                reader = with_neighbours(self, neighbours)
+                return generate(reader, prompts, seeds, tokens, vocabulary, sampling, heard)
             finally:
                 self._let_go()
 

@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 from trainer.engine import Continuation, Line, Sampling
 from trainer.engine.generation import Heard, Prompt
+from trainer.engine.neighbours import Neighbours
 from trainer.engine.text import VoiceTokenizer
 from trainer.engine.weights import WEIGHTS, explained
 
@@ -18,9 +19,11 @@ Base = TypeVar("Base")
 class BatchSpeaker(ABC):
     """A loaded voice. `memory_bytes` of an adapter leaves out its base, which all its adapters share."""
 
-    def __init__(self, tokenizer: VoiceTokenizer, memory_bytes: int) -> None:
-        self.memory_bytes = memory_bytes
+    def __init__(self, tokenizer: VoiceTokenizer, memory_bytes: int, neighbours: Neighbours | None) -> None:
+        """`memory_bytes` is what it takes beside the neighbours."""
+        self.memory_bytes = memory_bytes + (neighbours.memory_bytes if neighbours else 0)
         self._tokenizer = tokenizer
+        self._neighbours = neighbours
 
     def speak(self, lines: Sequence[Line], sampling: Sampling) -> list[Continuation]:
         """Continue each line, as one batch; see `Speaker.speak`."""

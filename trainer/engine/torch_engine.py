@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any
 from weakref import WeakValueDictionary, finalize
 
+import numpy
 import torch
 from peft import PeftModel
 from transformers import GenerationConfig, GPT2LMHeadModel, LogitsProcessor, LogitsProcessorList
@@ -19,6 +20,7 @@ from transformers import GenerationConfig, GPT2LMHeadModel, LogitsProcessor, Log
 from data.errors import InputError
 from trainer.engine import Sampling
 from trainer.engine.generation import Heard, Prompt
+from trainer.engine.neighbours import Neighbours
 from trainer.engine.sampling import draw, generator
 from trainer.engine.speaker import BatchSpeaker
 from trainer.engine.text import VoiceTokenizer
@@ -30,8 +32,15 @@ from trainer.voice import Voice
 class TorchSpeaker(BatchSpeaker):
     """A voice in torch."""
 
-    def __init__(self, model: "_Model", adapter: str | None, tokenizer: VoiceTokenizer, memory_bytes: int) -> None:
-        super().__init__(tokenizer, memory_bytes)
+    def __init__(
+        self,
+        model: "_Model",
+        adapter: str | None,
+        tokenizer: VoiceTokenizer,
+        memory_bytes: int,
+        neighbours: Neighbours | None,
+    ) -> None:
+        super().__init__(tokenizer, memory_bytes, neighbours)
         self._model = model
         self._adapter = adapter
 
@@ -41,14 +50,15 @@ class TorchSpeaker(BatchSpeaker):
         vocabulary = self._tokenizer.vocabulary
         endings = vocabulary.endings
         how = GenerationConfig(
-            do_sample=False,  # _SeededRows has drawn already
+            # _SeededRows has drawn already, and held back what would end a text too soon.
+            do_sample=False,
+            min_new_tokens=0,  # without it the folder's own least length would count
             max_new_tokens=tokens,
-            min_new_tokens=min(sampling.min_tokens, tokens),
             eos_token_id=endings,
             pad_token_id=self._tokenizer.end,
         )
         drawn = []
-        rows = _SeededRows(seeds, sampling, vocabulary)
+        rows = _SeededRows(seeds, sampling, vocabulary, self._neighbours)
         for ids in self._model.generate(prompts, how, rows, self._adapter):
             length = next((place for place, number in enumerate(ids, 1) if number in endings), len(ids))
             drawn.append(ids[:length])  # after the ending stands only padding
@@ -72,9 +82,10 @@ class TorchEngine:
         folder = Path(voice.record.base_folder) if lora else voice.folder
         shape = Gpt2Shape.from_folder(folder)
         tokenizer = VoiceTokenizer(voice.folder, shape)
+        neighbours = Neighbours.of(voice.folder, shape.vocabulary)
         if not lora:
             model = _Model(folder, self._device)
-            return TorchSpeaker(model, None, tokenizer, model.memory_bytes)
+            return TorchSpeaker(model, None, tokenizer, model.memory_bytes, neighbours)
         adapter = read_adapter(voice.folder, shape)  # peft reads it again; this says what is wrong with it
         base = self._bases.get(folder.resolve())
         if base is None:
@@ -82,7 +93,7 @@ class TorchEngine:
         name = f"voice{next(self._numbers)}"
         base.add_adapter(name, voice.folder)
         size = sum(down.nbytes + up.nbytes for down, up in adapter.values())
-        speaker = TorchSpeaker(base, name, tokenizer, size)
+        speaker = TorchSpeaker(base, name, tokenizer, size, neighbours)
         finalize(speaker, base.unused.append, name)
         return speaker
 
@@ -93,13 +104,22 @@ class _SeededRows(LogitsProcessor):  # type: ignore[misc]  # transformers is unt
     transformers' own sampling has one seed for a whole batch, so what others asked would change a reply.
     """
 
-    def __init__(self, seeds: Sequence[int], sampling: Sampling, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, seeds: Sequence[int], sampling: Sampling, vocabulary: Vocabulary, neighbours: Neighbours | None
+    ) -> None:
         self._chances = [generator(seed) for seed in seeds]
         self._sampling = sampling
         self._vocabulary = vocabulary
+        self._neighbours = neighbours
+        self._drawn = 0  # tokens of each row
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         logits = scores.float().cpu().numpy()
+        if self._neighbours:
+            logits = self._neighbours.mixed(logits)
+        if self._drawn < self._sampling.min_tokens:
+            logits[:, self._vocabulary.endings] = -numpy.inf
+        self._drawn += 1
         spellings = map(self._vocabulary.spelling_after, input_ids[:, -1].tolist())
         rows = zip(logits, self._chances, spellings, strict=True)
         drawn = [draw(row, self._sampling, chance, spelling) for row, chance, spelling in rows]

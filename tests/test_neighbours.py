@@ -1,0 +1,133 @@
+"""What followed in the posts where a voice foresaw much the same: weighed, mixed in, gathered and kept."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from transformers import GPT2LMHeadModel
+
+from data.errors import InputError
+from tests.tiny_voices import CONTEXT, VOCABULARY, tiny_base
+from trainer import gather_neighbours as gathering
+from trainer.engine.neighbours import NEIGHBOURS, Neighbours, save_neighbours
+from trainer.gather_neighbours import gather_neighbours
+from trainer.measure import Request, held_out_nats
+from trainer.prompt import encode_posts
+
+Tensors = dict[str, NDArray[Any]]
+MOMENTS, FIGURES, TOKENS = 200, 5, 30
+
+
+def some_tensors(share: float = 0.25) -> Tensors:
+    chance = numpy.random.default_rng(6)
+    return {
+        "projection": chance.normal(0, 0.3, (TOKENS, FIGURES)).astype(numpy.float32),
+        "figures": chance.integers(-127, 128, (FIGURES, MOMENTS)).astype(numpy.int8),
+        "scales": chance.uniform(0.01, 0.03, (FIGURES, 1)).astype(numpy.float32),
+        "tokens": numpy.sort(chance.integers(3, TOKENS - 4, MOMENTS)).astype(numpy.int32),
+        "bandwidth": numpy.array(1.7, numpy.float32),
+        "share": numpy.array(share, numpy.float32),
+    }
+
+
+def some_logits(rows: int) -> NDArray[numpy.float32]:
+    return numpy.random.default_rng(7).normal(0, 2, (rows, TOKENS)).astype(numpy.float32)
+
+
+def shares_of(logits: NDArray[Any]) -> NDArray[Any]:
+    shares: NDArray[Any] = numpy.exp(logits.astype(float))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def test_each_moment_counts_by_its_distance() -> None:
+    tensors, logits = some_tensors(), some_logits(4)
+    expected = numpy.zeros((4, TOKENS))
+    places = (tensors["figures"] * tensors["scales"]).T.astype(float)
+    for row, here in enumerate(logits.astype(float) @ tensors["projection"]):
+        for place, token in zip(places, tensors["tokens"], strict=True):
+            expected[row, token] += numpy.exp(-numpy.square(here - place).sum() / tensors["bandwidth"])
+    expected /= expected.sum(axis=1, keepdims=True)
+    neighbours = Neighbours(tensors, TOKENS)
+    assert neighbours.foreseen(logits) == pytest.approx(expected, abs=1e-5)
+    mixed = 0.75 * shares_of(logits) + 0.25 * expected
+    assert shares_of(neighbours.mixed(logits)) == pytest.approx(mixed, abs=1e-5)
+
+
+def test_a_row_is_foreseen_alike_alone_and_among_many() -> None:
+    neighbours, logits = Neighbours(some_tensors(), TOKENS), some_logits(150)
+    alone = numpy.vstack([neighbours.mixed(row[None]) for row in logits])
+    assert neighbours.mixed(logits) == pytest.approx(alone, abs=1e-4)
+
+
+def test_what_neither_foresees_is_impossible_and_no_number_stays_none() -> None:
+    logits = some_logits(2)
+    logits[:, :3] = -numpy.inf  # no post goes on with these
+    logits[1, 5] = numpy.nan
+    sure = Neighbours(
+        {**some_tensors(share=1.0), "projection": numpy.zeros((TOKENS, FIGURES), numpy.float32)}, TOKENS
+    )
+    with numpy.errstate(invalid="ignore"):
+        mixed = sure.mixed(numpy.where(numpy.isinf(logits), numpy.float32(-1e30), logits))
+    assert (mixed[0, :3] == -numpy.inf).all()
+    assert numpy.isnan(mixed[1]).any()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"projection": numpy.zeros((TOKENS + 1, FIGURES), numpy.float32)},
+        {"tokens": numpy.full(MOMENTS, TOKENS, numpy.int32)},
+        {"tokens": numpy.arange(MOMENTS, dtype=numpy.int32)[::-1] % TOKENS},
+        {"tokens": numpy.zeros(3, numpy.int32)},
+        {"bandwidth": numpy.array(0.0, numpy.float32)},
+        {"scales": numpy.full((FIGURES, 1), numpy.nan, numpy.float32)},
+    ],
+)
+def test_a_file_that_does_not_fit_is_named_in_a_sentence(tmp_path: Path, change: Tensors) -> None:
+    assert Neighbours.of(tmp_path, TOKENS) is None
+    save_neighbours(tmp_path, some_tensors())
+    assert Neighbours.of(tmp_path, TOKENS) is not None
+    save_neighbours(tmp_path, {**some_tensors(), **change})
+    with pytest.raises(InputError, match=rf"{NEIGHBOURS} is damaged .*\.$"):
+        Neighbours.of(tmp_path, TOKENS)
+    (tmp_path / NEIGHBOURS).write_bytes(b"cut")
+    with pytest.raises(InputError, match=rf"{NEIGHBOURS} is damaged .*\.$"):
+        Neighbours.of(tmp_path, TOKENS)
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    return tiny_base(tmp_path / "base")
+
+
+def gathered(base: Path, learned: list[str], held_out: list[str]) -> float:
+    """The share, with the neighbours of a model that was never tuned, in its own folder."""
+    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+    model = GPT2LMHeadModel.from_pretrained(base).eval()
+    return gather_neighbours(base, model, encode_posts(tokenizer, learned), encode_posts(tokenizer, held_out), 0)
+
+
+def test_posts_like_those_learned_are_foreseen_better(base: Path) -> None:
+    posts = [f"The {lamp} is lit and the {fog} is thick." for lamp in ("lamp", "fire") for fog in ("fog", "ice")]
+    posts += ["é" * CONTEXT]  # two tokens each: twice the context
+    request = Request(str(base), "", posts)
+    alone = sum(held_out_nats(request))
+    assert gathered(base, posts, posts) > 0.3
+    assert sum(held_out_nats(request)) < 0.8 * alone
+
+
+def test_nothing_is_kept_where_it_does_not_help(base: Path) -> None:
+    assert gathered(base, ["aaaa aaaa", "aa aaa"], ["Z" * 60]) == 0
+    assert not (base / NEIGHBOURS).exists()
+
+
+def test_of_very_many_moments_some_are_kept(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "MOST_MOMENTS", 40)
+    posts = [f"The lamp {number} is lit and the fog is thick." for number in range(9)]
+    assert gathered(base, posts, posts) > 0
+    neighbours = Neighbours.of(base, VOCABULARY)
+    assert neighbours is not None
+    assert neighbours._nearness.shape[1] == 40

@@ -1,0 +1,117 @@
+"""What followed in a person's own posts where the voice foresaw much the same as now, mixed into what it foresees.
+
+A small base can't hold all turns of a few thousand posts in its weights, so the moments of the posts are kept
+beside them: a nearest-neighbour language model (after Khandelwal and others 2020), in which every moment counts,
+near ones most. A moment is known by a few figures that are drawn from the logits there, which all engines give.
+`trainer.gather_neighbours` makes the file.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+import numpy
+from numpy.typing import NDArray
+from safetensors.numpy import load, save_file
+from threadpoolctl import threadpool_limits
+
+from trainer.engine.generation import Prompt, Reader
+from trainer.engine.weights import Floats, explained
+
+NEIGHBOURS = "neighbours.safetensors"
+_ROWS = 64  # at once: each takes four bytes a moment for a while
+
+
+class Neighbours:
+    """The moments of the posts that a voice learned."""
+
+    def __init__(self, tensors: Mapping[str, NDArray[numpy.generic]], vocabulary: int) -> None:
+        """What the file holds, of a model that knows so many tokens. Raises ValueError where that doesn't fit.
+
+        projection  [vocabulary, figures]: from logits to the figures of a moment
+        figures     [figures, moments] int8 with `scales` [figures, 1]: ordered by what followed
+        tokens      [moments]: what followed each
+        bandwidth   the squared distance at which a moment counts e times less than right here
+        share       0 to 1: how much of what is foreseen comes from the moments
+        """
+        self._projection = numpy.asarray(tensors["projection"], numpy.float32)
+        tokens = numpy.asarray(tensors["tokens"], numpy.int64)
+        figures = tensors["figures"] * numpy.asarray(tensors["scales"], numpy.float32)
+        if self._projection.shape != (vocabulary, len(figures)) or figures.shape[1:] != tokens.shape:
+            raise ValueError("its parts don't fit each other or the model")
+        if not len(tokens) or (numpy.diff(tokens) < 0).any() or tokens[0] < 0 or tokens[-1] >= vocabulary:
+            raise ValueError("its tokens are none of the model's, or in disorder")
+        self.share, bandwidth = tensors["share"].item(), tensors["bandwidth"].item()
+        if not (bandwidth > 0 and 0 <= self.share <= 1):
+            raise ValueError("its bandwidth or its share is out of bounds")
+        # -|q - k|^2 / bandwidth, but for |q|^2, which is the same for all: one product with a row of ones below.
+        self._nearness = numpy.vstack([figures * 2, -numpy.square(figures).sum(axis=0)]) / numpy.float32(bandwidth)
+        self._tokens, self._starts = numpy.unique(tokens, return_index=True)
+        if not (numpy.isfinite(self._nearness).all() and numpy.isfinite(self._projection).all()):
+            raise ValueError("it holds values that are not finite")
+        self.memory_bytes = self._projection.nbytes + self._nearness.nbytes
+
+    @classmethod
+    def of(cls, folder: Path, vocabulary: int) -> Self | None:
+        """Those of the voice in the folder; None where it has none. Raises InputError where they are damaged."""
+        file = folder / NEIGHBOURS
+        if not file.exists():
+            return None
+        _keep_numpy_to_one_thread()
+        with explained(file):
+            return cls(load(file.read_bytes()), vocabulary)
+
+    def foreseen(self, logits: Floats) -> Floats:
+        """The shares [rows, vocabulary] of what followed, each moment weighed by how near it is."""
+        shares = numpy.zeros_like(logits)
+        for start in range(0, len(logits), _ROWS):
+            rows = slice(start, start + _ROWS)
+            here = logits[rows] @ self._projection
+            weights = numpy.hstack([here, numpy.ones((len(here), 1), numpy.float32)]) @ self._nearness
+            weights -= weights.max(axis=1, keepdims=True)
+            numpy.exp(weights, out=weights)
+            followed = numpy.add.reduceat(weights, self._starts, axis=1)
+            shares[rows, self._tokens] = followed / followed.sum(axis=1, keepdims=True)
+        return shares
+
+    def mixed(self, logits: Floats) -> Floats:
+        """The logits [rows, vocabulary] of what model and moments foresee together."""
+        shares = numpy.exp(logits - logits.max(axis=1, keepdims=True))
+        shares *= (1 - self.share) / shares.sum(axis=1, keepdims=True)
+        shares += self.share * self.foreseen(logits)
+        with numpy.errstate(divide="ignore"):  # what neither expects at all
+            logarithms: Floats = numpy.log(shares, out=shares)
+        return logarithms
+
+
+@cache
+def _keep_numpy_to_one_thread() -> None:
+    """For good. Its threads wait for each other by spinning: where a training holds a core, what takes one thread
+    3.5 ms took two of them 136.
+    """
+    threadpool_limits(1, user_api="blas")
+
+
+def save_neighbours(folder: Path, tensors: Mapping[str, NDArray[numpy.generic]]) -> None:
+    """What `Neighbours` takes, into a voice's folder."""
+    save_file({name: numpy.ascontiguousarray(tensor) for name, tensor in tensors.items()}, folder / NEIGHBOURS)
+
+
+def with_neighbours(reader: Reader, neighbours: Neighbours | None) -> Reader:
+    """The reader, with what the neighbours foresee mixed into its logits."""
+    return reader if neighbours is None else _MixedReader(reader, neighbours)
+
+
+class _MixedReader:
+    """See `Reader`."""
+
+    def __init__(self, reader: Reader, neighbours: Neighbours) -> None:
+        self._reader = reader
+        self._neighbours = neighbours
+
+    def read(self, prompts: Sequence[Prompt]) -> Floats:
+        return self._neighbours.mixed(self._reader.read(prompts))
+
+    def go_on(self, tokens: Sequence[int], sources: Sequence[int]) -> Floats:
+        return self._neighbours.mixed(self._reader.go_on(tokens, sources))

@@ -1,0 +1,113 @@
+"""After a tuning: the moments of the posts, where they help the voice to foresee those it never learned from.
+
+What `trainer.engine.neighbours` reads. Each figure here was chosen on four accounts (docs/decisions.md).
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import GPT2LMHeadModel
+
+from trainer.each_post import batches
+from trainer.engine.neighbours import Neighbours, save_neighbours
+from trainer.engine.weights import quantise
+
+FIGURES = 64  # that a moment is known by; 32 bring four fifths of it, 256 no more
+MOST_MOMENTS = 131_072  # some 4,000 posts; 34 MB of memory and 8 on the disk. Of more, some are taken by chance
+FITTED_ON = 2000  # moments of the posts held out
+BANDWIDTHS = (0.35, 0.5, 0.7, 1.0)  # in squared distances to the nearest moment, the median of those held out
+SHARES = numpy.arange(0.05, 0.55, 0.05)
+
+Tensors = dict[str, NDArray[numpy.generic]]
+
+
+@torch.inference_mode()
+def gather_neighbours(
+    voice: Path,
+    model: GPT2LMHeadModel,
+    learned: Iterable[Sequence[int]],
+    held_out: Iterable[Sequence[int]],
+    seed: int,
+) -> float:
+    """Write the neighbours of posts, as token ids closed by an end of text, into the voice's folder. Returns their
+    share, which is chosen on the posts held out: 0 where they don't help, and then nothing is written.
+    """
+    chance = numpy.random.default_rng(seed)
+    hidden, followed = _some(*_moments(model, learned), MOST_MOMENTS, chance)
+    others, right = _some(*_moments(model, held_out), FITTED_ON, chance)
+    head = model.lm_head.weight.float().cpu()
+    projection = _projection(hidden, head)
+    order = torch.argsort(followed)
+    figures = (hidden @ (head.T @ projection))[order].T
+    scaled, scales = quantise(figures.contiguous().numpy())
+    tensors: Tensors = {
+        "projection": projection.numpy(),
+        "figures": scaled,
+        "scales": scales,
+        "tokens": followed[order].to(torch.int32).numpy(),
+    }
+    logits = others @ head.T
+    nearest = _nearest(logits @ projection, figures)
+    alone = logits.log_softmax(-1)[torch.arange(len(right)), right].exp().numpy()
+    best = (float(-numpy.log(alone).mean()), 0.0, 0.0)
+    for bandwidth in BANDWIDTHS:
+        fitted = {"bandwidth": bandwidth * nearest, "share": 0.0}
+        neighbours = Neighbours({**tensors, **_scalars(fitted)}, len(head))
+        found = neighbours.foreseen(logits.numpy())[numpy.arange(len(right)), right.numpy()]
+        for share in SHARES:
+            nats = -numpy.log((1 - share) * alone + share * found).mean()
+            best = min(best, (float(nats), float(share), bandwidth * nearest))
+    _, share, bandwidth = best
+    if share:
+        save_neighbours(voice, {**tensors, **_scalars({"bandwidth": bandwidth, "share": share})})
+    return share
+
+
+def _moments(model: GPT2LMHeadModel, posts: Iterable[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """What the model's head saw [moments, width] before each token of the posts, and those tokens [moments]."""
+    device = next(model.parameters()).device
+    hidden, followed = [], []
+    every = list(posts)
+    end = every[0][-1]
+    for batch in batches(every, end, model.config.n_positions):
+        states = model.transformer(batch.tokens[:, :-1].to(device)).last_hidden_state.float().cpu()
+        hidden.append(states[batch.there])
+        followed.append(batch.tokens[:, 1:][batch.there])
+    return torch.cat(hidden), torch.cat(followed)
+
+
+def _some(hidden: Tensor, followed: Tensor, most: int, chance: numpy.random.Generator) -> tuple[Tensor, Tensor]:
+    """All of them, or so many by chance."""
+    if len(followed) <= most:
+        return hidden, followed
+    taken = torch.from_numpy(numpy.sort(chance.choice(len(followed), most, replace=False)))
+    return hidden[taken], followed[taken]
+
+
+def _projection(hidden: Tensor, head: Tensor) -> Tensor:
+    """From logits to figures [vocabulary, figures]: back to what the head saw, and from there to the directions in
+    which moments differ most, those in which they differ less made longer.
+    """
+    _, spread, directions = torch.linalg.svd(
+        hidden[:: -(-len(hidden) // 16_384)] - hidden.mean(0), full_matrices=False
+    )
+    kept = min(FIGURES, int((spread > spread[0] * 1e-4).sum()))
+    projection: Tensor = torch.linalg.pinv(head).T @ (directions[:kept].T / spread[:kept].sqrt())
+    return projection
+
+
+def _nearest(queries: Tensor, figures: Tensor) -> float:
+    """From queries [rows, figures] to the nearest of `figures` [figures, moments]: the median squared distance."""
+    lengths = figures.square().sum(0)
+    nearest = torch.cat(
+        [(lengths - 2 * part @ figures).min(1).values + part.square().sum(1) for part in queries.split(64)]
+    )
+    return float(nearest.median().clamp(min=1e-6))
+
+
+def _scalars(values: dict[str, float]) -> Tensors:
+    return {name: numpy.array(value, numpy.float32) for name, value in values.items()}
