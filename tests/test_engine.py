@@ -102,7 +102,7 @@ def speaker(engine: Engine, voice: Voice) -> Speaker:
 def remembering(voice: Voice) -> Voice:
     """The voice, with neighbours of some posts that its weights know nothing of."""
     posts = encode_posts(Tokenizer.from_file(str(voice.folder / "tokenizer.json")), POSTS)
-    assert gather_neighbours(voice.folder, transformers_model(voice), posts, posts, seed=0)
+    assert gather_neighbours(voice.folder, transformers_model(voice), [posts[:2], posts[2:]], [posts], seed=0)
     return voice
 
 
@@ -142,7 +142,8 @@ def mixed_by_plain_arithmetic(kept: dict[str, torch.Tensor], logits: torch.Tenso
     """As `Neighbours` says it, moment by moment."""
     shares = logits.softmax(-1) * (1 - kept["share"])
     places = (kept["figures"] * kept["scales"]).T
-    weights = (-(logits @ kept["projection"] - places).square().sum(-1) / kept["bandwidth"]).softmax(-1)
+    distances = (logits @ kept["projection"] - places).square().sum(-1)
+    weights = (kept["weights"] - distances / kept["bandwidth"]).softmax(-1)
     for token, weight in zip(kept["tokens"].tolist(), weights, strict=True):
         shares[0, token] += kept["share"].item() * weight
     return shares.log()

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy
 import pytest
+import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import GPT2LMHeadModel
@@ -28,6 +29,7 @@ def some_tensors(share: float = 0.25) -> Tensors:
         "figures": chance.integers(-127, 128, (FIGURES, MOMENTS)).astype(numpy.int8),
         "scales": chance.uniform(0.01, 0.03, (FIGURES, 1)).astype(numpy.float32),
         "tokens": numpy.sort(chance.integers(3, TOKENS - 4, MOMENTS)).astype(numpy.int32),
+        "weights": chance.normal(0, 1, MOMENTS).astype(numpy.float32),
         "bandwidth": numpy.array(1.7, numpy.float32),
         "share": numpy.array(share, numpy.float32),
     }
@@ -47,8 +49,8 @@ def test_each_moment_counts_by_its_distance() -> None:
     expected = numpy.zeros((4, TOKENS))
     places = (tensors["figures"] * tensors["scales"]).T.astype(float)
     for row, here in enumerate(logits.astype(float) @ tensors["projection"]):
-        for place, token in zip(places, tensors["tokens"], strict=True):
-            expected[row, token] += numpy.exp(-numpy.square(here - place).sum() / tensors["bandwidth"])
+        for place, token, weight in zip(places, tensors["tokens"], tensors["weights"], strict=True):
+            expected[row, token] += numpy.exp(weight - numpy.square(here - place).sum() / tensors["bandwidth"])
     expected /= expected.sum(axis=1, keepdims=True)
     neighbours = Neighbours(tensors, TOKENS)
     assert neighbours.foreseen(logits) == pytest.approx(expected, abs=1e-5)
@@ -82,6 +84,7 @@ def test_what_neither_foresees_is_impossible_and_no_number_stays_none() -> None:
         {"tokens": numpy.full(MOMENTS, TOKENS, numpy.int32)},
         {"tokens": numpy.arange(MOMENTS, dtype=numpy.int32)[::-1] % TOKENS},
         {"tokens": numpy.zeros(3, numpy.int32)},
+        {"weights": numpy.zeros(3, numpy.float32)},
         {"bandwidth": numpy.array(0.0, numpy.float32)},
         {"scales": numpy.full((FIGURES, 1), numpy.nan, numpy.float32)},
     ],
@@ -107,7 +110,9 @@ def gathered(base: Path, learned: list[str], held_out: list[str]) -> float:
     """The share, with the neighbours of a model that was never tuned, in its own folder."""
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     model = GPT2LMHeadModel.from_pretrained(base).eval()
-    return gather_neighbours(base, model, encode_posts(tokenizer, learned), encode_posts(tokenizer, held_out), 0)
+    return gather_neighbours(
+        base, model, [encode_posts(tokenizer, learned)], [encode_posts(tokenizer, held_out)], 0
+    )
 
 
 def test_posts_like_those_learned_are_foreseen_better(base: Path) -> None:
@@ -131,3 +136,19 @@ def test_of_very_many_moments_some_are_kept(base: Path, monkeypatch: pytest.Monk
     neighbours = Neighbours.of(base, VOCABULARY)
     assert neighbours is not None
     assert neighbours._nearness.shape[1] == 40
+
+
+def test_people_count_alike_however_much_they_wrote(base: Path) -> None:
+    """At the start of a post, what one wrote a hundred times is as likely as what the other wrote once."""
+    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+    model = GPT2LMHeadModel.from_pretrained(base).eval()
+    people = [encode_posts(tokenizer, ["A"] * 100), encode_posts(tokenizer, ["B"])]
+    others = encode_posts(tokenizer, ["A lamp", "B fog", "lamp A B", "A A A B B"])  # at moments of their own
+    assert gather_neighbours(base, model, people, [others], 0)
+    neighbours = Neighbours.of(base, VOCABULARY)
+    assert neighbours is not None
+    with torch.inference_mode():
+        shares = neighbours.foreseen(model(torch.tensor([[0]])).logits[0].numpy())[0]
+    ours, theirs = (shares[posts[0][0]] for posts in people)
+    assert ours == pytest.approx(theirs, rel=1e-2)
+    assert ours > 0.1

@@ -3,7 +3,8 @@
 What `trainer.engine.neighbours` reads. Each figure here was chosen on four accounts (docs/decisions.md).
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy
@@ -23,22 +24,26 @@ BANDWIDTHS = (0.35, 0.5, 0.7, 1.0)  # in squared distances to the nearest moment
 SHARES = numpy.arange(0.05, 0.55, 0.05)
 
 Tensors = dict[str, NDArray[numpy.generic]]
+Posts = Sequence[Sequence[int]]  # as token ids, each closed by an end of text
+Moments = tuple[
+    Tensor, Tensor, Tensor
+]  # what the head saw [moments, width], what followed, and the weights [moments]
 
 
 @torch.inference_mode()
 def gather_neighbours(
     voice: Path,
     model: GPT2LMHeadModel,
-    learned: Iterable[Sequence[int]],
-    held_out: Iterable[Sequence[int]],
+    learned: Sequence[Posts],
+    held_out: Sequence[Posts],
     seed: int,
 ) -> float:
-    """Write the neighbours of posts, as token ids closed by an end of text, into the voice's folder. Returns their
-    share, which is chosen on the posts held out: 0 where they don't help, and then nothing is written.
+    """Write the neighbours of posts, person after person, into the voice's folder. Returns their share, which is
+    chosen on the posts held out: 0 where they don't help, and then nothing is written.
     """
     chance = numpy.random.default_rng(seed)
-    hidden, followed = _some(*_moments(model, learned), MOST_MOMENTS, chance)
-    others, right = _some(*_moments(model, held_out), FITTED_ON, chance)
+    hidden, followed, weights = _some(_moments(model, learned), MOST_MOMENTS, chance)
+    others, right, _ = _some(_moments(model, held_out), FITTED_ON, chance)
     head = model.lm_head.weight.float().cpu()
     projection = _projection(hidden, head)
     order = torch.argsort(followed)
@@ -49,6 +54,7 @@ def gather_neighbours(
         "figures": scaled,
         "scales": scales,
         "tokens": followed[order].to(torch.int32).numpy(),
+        "weights": weights[order].numpy(),
     }
     logits = others @ head.T
     nearest = _nearest(logits @ projection, figures)
@@ -67,25 +73,27 @@ def gather_neighbours(
     return share
 
 
-def _moments(model: GPT2LMHeadModel, posts: Iterable[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """What the model's head saw [moments, width] before each token of the posts, and those tokens [moments]."""
+def _moments(model: GPT2LMHeadModel, people: Sequence[Posts]) -> Moments:
+    """All of the posts."""
     device = next(model.parameters()).device
-    hidden, followed = [], []
-    every = list(posts)
-    end = every[0][-1]
-    for batch in batches(every, end, model.config.n_positions):
-        states = model.transformer(batch.tokens[:, :-1].to(device)).last_hidden_state.float().cpu()
-        hidden.append(states[batch.there])
-        followed.append(batch.tokens[:, 1:][batch.there])
-    return torch.cat(hidden), torch.cat(followed)
+    moments: list[Moments] = []
+    for posts in people:
+        weight = -math.log(len(posts))  # as in tuning, a post of each person is learned as often
+        for batch in batches(posts, posts[0][-1], model.config.n_positions):
+            states = model.transformer(batch.tokens[:, :-1].to(device)).last_hidden_state.float().cpu()
+            followed = batch.tokens[:, 1:][batch.there]
+            moments.append((states[batch.there], followed, torch.full(followed.shape, weight)))
+    hidden, tokens, weights = (torch.cat(parts) for parts in zip(*moments, strict=True))
+    return hidden, tokens, weights
 
 
-def _some(hidden: Tensor, followed: Tensor, most: int, chance: numpy.random.Generator) -> tuple[Tensor, Tensor]:
+def _some(moments: Moments, most: int, chance: numpy.random.Generator) -> Moments:
     """All of them, or so many by chance."""
+    hidden, followed, weights = moments
     if len(followed) <= most:
-        return hidden, followed
+        return moments
     taken = torch.from_numpy(numpy.sort(chance.choice(len(followed), most, replace=False)))
-    return hidden[taken], followed[taken]
+    return hidden[taken], followed[taken], weights[taken]
 
 
 def _projection(hidden: Tensor, head: Tensor) -> Tensor:

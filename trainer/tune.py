@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 
 import torch
@@ -201,9 +200,7 @@ def save_voice(
     voice.mkdir()
     share = 0.0
     if job.recipe.neighbours:
-        share = gather_neighbours(
-            voice, language_model(model).eval(), chain(*learn), chain(*held_out), job.recipe.seed
-        )
+        share = gather_neighbours(voice, language_model(model).eval(), learn, held_out, job.recipe.seed)
     if isinstance(model, PeftModel):
         # Half the size, which keeps a voice on GPT-2 124M under 5 MB.
         model.to(torch.float16).save_pretrained(voice, safe_serialization=True)
