@@ -457,6 +457,24 @@ class TestWhatTheReferenceLacked:
         samples = page.tables[-1][1:]
         assert samples == [[str(seed), text] for seed, text in enumerate(EXAMPLES)]
 
+    def test_what_these_weights_alone_do_not_do_is_said(self) -> None:
+        share = learned("ada", 9, 1, 2, 6)
+        words = (
+            "Look back",
+            "25 % of what it foresees",
+            "of the model alone",
+            "what is kept beside it",
+            "looking back at",
+        )
+        quality = {"bits_per_byte": 1.5}
+        for card, said in (
+            (model_card(voice_of(share, neighbours_share=0.25, quality=quality)), True),
+            (model_card(voice_of(share, quality=quality)), False),
+        ):
+            text = " ".join(card.split())
+            assert {word: word in text for word in words} == dict.fromkeys(words, said)
+            assert ("7. **Speak.**" in text) == said
+
     def test_without_votes_no_blind_test_is_claimed(self) -> None:
         for votes in (None, (0, 0)):
             page = rendered(model_card(voice_of(learned("ada", 9, 1, 2, 6)), blind_test=votes))

@@ -247,6 +247,8 @@ def test_a_mixed_batch_is_drawn_like_single_openings(speaker: Speaker, voice: Vo
 
 def test_long_batches_of_openings_of_different_lengths_stay_numbers(engine: Engine, voice: Voice) -> None:
     """OpenVINO's int8 memory of what was read gave no numbers in every third such batch, on AVX2 alone."""
+    if (voice.folder / NEIGHBOURS).exists():
+        pytest.skip("the built-in base has none")
     speaker = engine.load(replace(voice, folder=BUILTIN_FOLDER, record=replace(voice.record, method="full")))
     for seed in range(12):
         for continuation in speaker.speak(
@@ -323,6 +325,8 @@ class FirstToEnd:
 def test_lines_are_called_off_by_their_listener_alone(engine: Engine, speaker: Speaker) -> None:
     if isinstance(engine, TorchEngine):
         pytest.skip("transformers goes on until all rows have ended")
+    if speaker._neighbours:  # type: ignore[attr-defined]
+        pytest.skip("their last digits differ with the size of the batch, which among so many may tip a token")
     sampling = Sampling(max_tokens=60, top_p=1.0)
     ours = [Line("fog", seed) for seed in range(400)]  # of which a few end
     others = [Line("fog", seed) for seed in range(400, 420)]

@@ -130,12 +130,17 @@ def test_nothing_is_kept_where_it_does_not_help(base: Path) -> None:
 
 
 def test_of_very_many_moments_some_are_kept(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering, "MOST_MOMENTS", 40)
     posts = [f"The lamp {number} is lit and the fog is thick." for number in range(9)]
-    assert gathered(base, posts, posts) > 0
-    neighbours = Neighbours.of(base, VOCABULARY)
-    assert neighbours is not None
-    assert neighbours._nearness.shape[1] == 40
+
+    def kept() -> int:
+        assert gathered(base, posts, posts) > 0
+        neighbours = Neighbours.of(base, VOCABULARY)
+        assert neighbours is not None
+        return neighbours._nearness.shape[1]
+
+    every = kept()
+    monkeypatch.setattr(gathering, "MOST_MOMENTS", every // 3)
+    assert kept() == every // 3  # the posts are equally long
 
 
 def test_people_count_alike_however_much_they_wrote(base: Path) -> None:

@@ -18,16 +18,17 @@ from trainer.engine.neighbours import Neighbours, save_neighbours
 from trainer.engine.weights import quantise
 
 FIGURES = 64  # that a moment is known by; 32 bring four fifths of it, 256 no more
-MOST_MOMENTS = 131_072  # some 4,000 posts; 34 MB of memory and 8 on the disk. Of more, some are taken by chance
-FITTED_ON = 2000  # moments of the posts held out
+MOST_MOMENTS = (
+    131_072  # about; some 4,000 posts, 36 MB of memory and 12 on the disk. Of more, some are taken by chance
+)
+FITTED_ON = 2000  # moments of the posts held out, by chance
 BANDWIDTHS = (0.35, 0.5, 0.7, 1.0)  # in squared distances to the nearest moment, the median of those held out
 SHARES = numpy.arange(0.05, 0.55, 0.05)
 
 Tensors = dict[str, NDArray[numpy.generic]]
 Posts = Sequence[Sequence[int]]  # as token ids, each closed by an end of text
-Moments = tuple[
-    Tensor, Tensor, Tensor
-]  # what the head saw [moments, width], what followed, and the weights [moments]
+# What the head saw [moments, width], what followed [moments], and how much each counts, as a logarithm [moments].
+Moments = tuple[Tensor, Tensor, Tensor]
 
 
 @torch.inference_mode()
@@ -42,8 +43,10 @@ def gather_neighbours(
     chosen on the posts held out: 0 where they don't help, and then nothing is written.
     """
     chance = numpy.random.default_rng(seed)
-    hidden, followed, weights = _some(_moments(model, learned), MOST_MOMENTS, chance)
-    others, right, _ = _some(_moments(model, held_out), FITTED_ON, chance)
+    hidden, followed, weights = _moments(model, _some(learned, MOST_MOMENTS, chance))
+    others, right, _ = _moments(model, _some(held_out, 16 * FITTED_ON, chance))
+    fitted_on = torch.from_numpy(chance.permutation(len(right))[:FITTED_ON])
+    others, right = others[fitted_on], right[fitted_on]
     head = model.lm_head.weight.float().cpu()
     projection = _projection(hidden, head)
     order = torch.argsort(followed)
@@ -73,27 +76,28 @@ def gather_neighbours(
     return share
 
 
+def _some(people: Sequence[Posts], most: int, chance: numpy.random.Generator) -> list[Posts]:
+    """All posts, or about so many tokens of them by chance, of each person the same part."""
+    part = min(1.0, most / sum(len(post) for posts in people for post in posts))
+    return [
+        [posts[place] for place in sorted(chance.permutation(len(posts))[: math.ceil(part * len(posts))])]
+        for posts in people
+    ]
+
+
 def _moments(model: GPT2LMHeadModel, people: Sequence[Posts]) -> Moments:
-    """All of the posts."""
+    """All of the posts. As in tuning, people count alike."""
     device = next(model.parameters()).device
     moments: list[Moments] = []
     for posts in people:
-        weight = -math.log(len(posts))  # as in tuning, a post of each person is learned as often
         for batch in batches(posts, posts[0][-1], model.config.n_positions):
-            states = model.transformer(batch.tokens[:, :-1].to(device)).last_hidden_state.float().cpu()
+            states = model.transformer(batch.tokens[:, :-1].to(device), use_cache=False).last_hidden_state
             followed = batch.tokens[:, 1:][batch.there]
-            moments.append((states[batch.there], followed, torch.full(followed.shape, weight)))
+            moments.append(
+                (states.float().cpu()[batch.there], followed, torch.full(followed.shape, -math.log(len(posts))))
+            )
     hidden, tokens, weights = (torch.cat(parts) for parts in zip(*moments, strict=True))
     return hidden, tokens, weights
-
-
-def _some(moments: Moments, most: int, chance: numpy.random.Generator) -> Moments:
-    """All of them, or so many by chance."""
-    hidden, followed, weights = moments
-    if len(followed) <= most:
-        return moments
-    taken = torch.from_numpy(numpy.sort(chance.choice(len(followed), most, replace=False)))
-    return hidden[taken], followed[taken], weights[taken]
 
 
 def _projection(hidden: Tensor, head: Tensor) -> Tensor:

@@ -38,21 +38,22 @@ class Neighbours:
         share       0 to 1: how much of what is foreseen comes from the moments
         """
         _keep_numpy_to_one_thread()
-        names = ("projection", "figures", "scales", "weights")
-        self._projection, figures, scales, weights = (numpy.asarray(tensors[n], numpy.float32) for n in names)
-        tokens = numpy.asarray(tensors["tokens"], numpy.int64)
+        names = ("projection", "scales", "weights")
+        self._projection, scales, weights = (numpy.asarray(tensors[name], numpy.float32) for name in names)
+        figures, tokens = tensors["figures"], numpy.asarray(tensors["tokens"], numpy.int64)
         fitting = figures.shape[1:] == tokens.shape == weights.shape
         if not fitting or self._projection.shape != (vocabulary, len(figures)):
             raise ValueError("its parts don't fit each other or the model")
-        figures = figures * scales
         if not len(tokens) or (numpy.diff(tokens) < 0).any() or tokens[0] < 0 or tokens[-1] >= vocabulary:
             raise ValueError("its tokens are none of the model's, or in disorder")
         self.share, bandwidth = tensors["share"].item(), tensors["bandwidth"].item()
         if not (bandwidth > 0 and 0 <= self.share <= 1):
             raise ValueError("its bandwidth or its share is out of bounds")
         # weight - |q - k|^2 / bandwidth, but for |q|^2, which is the same for all: one product with a one below q.
-        below = weights - numpy.square(figures).sum(axis=0) / numpy.float32(bandwidth)
-        self._nearness: Floats = numpy.vstack([figures * numpy.float32(2 / bandwidth), below])
+        self._nearness = numpy.empty((len(figures) + 1, len(tokens)), numpy.float32)
+        above = numpy.multiply(figures, scales, out=self._nearness[:-1])
+        self._nearness[-1] = weights - numpy.einsum("fm,fm->m", above, above) / numpy.float32(bandwidth)
+        above *= numpy.float32(2 / bandwidth)
         self._tokens, self._starts = numpy.unique(tokens, return_index=True)
         if not (numpy.isfinite(self._nearness).all() and numpy.isfinite(self._projection).all()):
             raise ValueError("it holds values that are not finite")
@@ -69,35 +70,43 @@ class Neighbours:
 
     def foreseen(self, logits: Floats) -> Floats:
         """The shares [rows, vocabulary] of what followed, each moment weighed by how near it is."""
-        shares = numpy.zeros_like(logits)
-        for start in range(0, len(logits), _ROWS):
-            rows = slice(start, start + _ROWS)
-            here = logits[rows] @ self._projection
-            queries = numpy.hstack([here, numpy.ones((len(here), 1), numpy.float32)])
-            if len(queries) < _FEW_ROWS:
-                weights = numpy.stack([query @ self._nearness for query in queries])
-            else:
-                weights = queries @ self._nearness
-            weights -= weights.max(axis=1, keepdims=True)
-            numpy.exp(weights, out=weights)
-            followed = numpy.add.reduceat(weights, self._starts, axis=1)
-            shares[rows, self._tokens] = followed / followed.sum(axis=1, keepdims=True)
-        return shares
+        return numpy.concatenate([self._foreseen(logits[start : start + _ROWS]) for start in _starts(logits)])
 
     def mixed(self, logits: Floats) -> Floats:
         """The logits [rows, vocabulary] of what model and moments foresee together."""
-        shares = numpy.exp(logits - logits.max(axis=1, keepdims=True))
-        shares *= (1 - self.share) / shares.sum(axis=1, keepdims=True)
-        shares += self.share * self.foreseen(logits)
-        with numpy.errstate(divide="ignore"):  # what neither expects at all
-            logarithms: Floats = numpy.log(shares, out=shares)
-        return logarithms
+        mixed = numpy.empty_like(logits)
+        for start in _starts(logits):
+            rows = logits[start : start + _ROWS]
+            shares = numpy.exp(rows - rows.max(axis=1, keepdims=True))
+            shares *= (1 - self.share) / shares.sum(axis=1, keepdims=True)
+            shares += self.share * self._foreseen(rows)
+            with numpy.errstate(divide="ignore"):  # what neither expects at all
+                numpy.log(shares, out=mixed[start : start + _ROWS])
+        return mixed
+
+    def _foreseen(self, logits: Floats) -> Floats:
+        here = logits @ self._projection
+        queries = numpy.hstack([here, numpy.ones((len(here), 1), numpy.float32)])
+        if len(queries) < _FEW_ROWS:
+            weights = numpy.stack([query @ self._nearness for query in queries])
+        else:
+            weights = queries @ self._nearness
+        weights -= weights.max(axis=1, keepdims=True)
+        numpy.exp(weights, out=weights)
+        followed = numpy.add.reduceat(weights, self._starts, axis=1)
+        shares = numpy.zeros_like(logits)
+        shares[:, self._tokens] = followed / followed.sum(axis=1, keepdims=True)
+        return shares
+
+
+def _starts(logits: Floats) -> range:
+    return range(0, len(logits), _ROWS)
 
 
 @cache
 def _keep_numpy_to_one_thread() -> None:
-    """For good. Its threads wait for each other by spinning: where a training holds a core, what takes one thread
-    3.5 ms took two of them 136.
+    """For good, with all that does linear algebra in this process by then. Its threads wait for each other by
+    spinning: where a training holds a core, what takes one thread 3.5 ms took two of them 136.
     """
     threadpool_limits(1, user_api="blas")
 
