@@ -61,7 +61,7 @@ def test_the_whole_way_by_command_line(home: Path, posts_file: Path, tmp_path: P
     again = printed(mynah(home, "import", str(posts_file), "--json"))
     assert (again["new"], again["same"]) == (0, 402)
 
-    trained = printed(mynah(home, "train", "@keeper", "--base", "builtin", "--json", MYNAH_TRAINER__THREADS="2"))
+    trained = printed(mynah(home, "train", "@keeper", "--base", "builtin", "--json", MYNAH_TRAINER__THREADS="1"))
     assert trained["created"]
     assert trained["held_out_loss"] < trained["held_out_loss_before"]
     assert not printed(mynah(home, "train", "KEEPER", "--base", "builtin", "--json"))["created"]
