@@ -4,7 +4,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -21,7 +21,7 @@ from trainer.blocks import Blocks, batches, epoch_blocks
 from trainer.checkpoint import load_checkpoint, save_checkpoint
 from trainer.durable import write_json
 from trainer.examples import with_examples
-from trainer.gather_neighbours import gather_neighbours
+from trainer.gather_neighbours import Posts, gather_neighbours
 from trainer.job import Job, Progress
 from trainer.lean import keep_freed_memory, make_lean
 from trainer.learning import (
@@ -42,7 +42,6 @@ BLOCKS_AT_ONCE = 4  # of a batch: more take more memory and hardly less time
 LORA_TARGETS = ["c_attn", "c_proj", "c_fc"]
 
 Report = Callable[[Progress], None]
-Encoded = list[list[int]]  # posts as token ids
 
 
 @dataclass
@@ -189,7 +188,7 @@ def rate_factor(step: int, steps: int, warmup_share: float) -> float:
 
 
 def save_voice(
-    folder: Path, job: Job, model: nn.Module, state: TuneState, learn: list[Encoded], held_out: list[Encoded]
+    folder: Path, job: Job, model: nn.Module, state: TuneState, learn: Sequence[Posts], held_out: Sequence[Posts]
 ) -> VoiceRecord:
     """Write `folder/voice`, which appears whole: a lost run's child may be writing its own beside it.
 
