@@ -13,7 +13,7 @@ from transformers import GPT2LMHeadModel
 from data.errors import InputError
 from tests.tiny_voices import CONTEXT, VOCABULARY, tiny_base
 from trainer import gather_neighbours as gathering
-from trainer.engine.neighbours import NEIGHBOURS, Neighbours, save_neighbours
+from trainer.engine.neighbours import NEIGHBOURS, Neighbours, save_neighbours, share_of
 from trainer.gather_neighbours import gather_neighbours
 from trainer.measure import Request, held_out_nats
 from trainer.prompt import encode_posts
@@ -31,6 +31,7 @@ def some_tensors(share: float = 0.25) -> Tensors:
         "tokens": numpy.sort(chance.integers(3, TOKENS - 4, MOMENTS)).astype(numpy.int32),
         "weights": chance.normal(0, 1, MOMENTS).astype(numpy.float32),
         "bandwidth": numpy.array(1.7, numpy.float32),
+        "usual": numpy.array(-2.5, numpy.float32),
         "share": numpy.array(share, numpy.float32),
     }
 
@@ -51,11 +52,27 @@ def test_each_moment_counts_by_its_distance() -> None:
     for row, here in enumerate(logits.astype(float) @ tensors["projection"]):
         for place, token, weight in zip(places, tensors["tokens"], tensors["weights"], strict=True):
             expected[row, token] += numpy.exp(weight - numpy.square(here - place).sum() / tensors["bandwidth"])
-    expected /= expected.sum(axis=1, keepdims=True)
+    many = expected.sum(axis=1, keepdims=True)
+    expected /= many
     neighbours = Neighbours(tensors, TOKENS)
-    assert neighbours.foreseen(logits) == pytest.approx(expected, abs=1e-5)
-    mixed = 0.75 * shares_of(logits) + 0.25 * expected
+    followed, near = neighbours.foreseen(logits)
+    assert followed == pytest.approx(expected, abs=1e-5)
+    assert near == pytest.approx(numpy.log(many[:, 0]), abs=1e-3)
+    odds = (many / numpy.exp(-2.5)) ** 0.2 / 3  # a quarter where as many are near as usually
+    mixed = (shares_of(logits) + odds * expected) / (1 + odds)
     assert shares_of(neighbours.mixed(logits)) == pytest.approx(mixed, abs=1e-5)
+
+
+def test_the_more_moments_are_near_the_more_comes_from_them() -> None:
+    """A voice that foresees nothing in particular, near some moments and far from all."""
+    tensors = some_tensors()
+    neighbours = Neighbours(tensors, TOKENS)
+    here = (tensors["figures"] * tensors["scales"])[:, 17]
+    logits = numpy.linalg.lstsq(tensors["projection"].T, here, rcond=None)[0].astype(numpy.float32)
+    _, near = neighbours.foreseen(numpy.stack([logits, -20 * logits]))
+    assert near[0] > near[1] + 10
+    assert share_of(0.25, near[:1] - near[0])[0] == pytest.approx(0.25)
+    assert share_of(0.25, near[1:] - near[0])[0] < 0.1
 
 
 def test_a_row_is_foreseen_alike_alone_and_among_many() -> None:
@@ -69,7 +86,7 @@ def test_what_neither_foresees_is_impossible_and_no_number_stays_none() -> None:
     logits[:, :3] = -numpy.inf  # no post goes on with these
     logits[1, 5] = numpy.nan
     sure = Neighbours(
-        {**some_tensors(share=1.0), "projection": numpy.zeros((TOKENS, FIGURES), numpy.float32)}, TOKENS
+        {**some_tensors(share=0.9), "projection": numpy.zeros((TOKENS, FIGURES), numpy.float32)}, TOKENS
     )
     with numpy.errstate(invalid="ignore"):
         mixed = sure.mixed(numpy.where(numpy.isinf(logits), numpy.float32(-1e30), logits))
@@ -86,6 +103,8 @@ def test_what_neither_foresees_is_impossible_and_no_number_stays_none() -> None:
         {"tokens": numpy.zeros(3, numpy.int32)},
         {"weights": numpy.zeros(3, numpy.float32)},
         {"bandwidth": numpy.array(0.0, numpy.float32)},
+        {"usual": numpy.array(numpy.inf, numpy.float32)},
+        {"share": numpy.array(1.0, numpy.float32)},
         {"scales": numpy.full((FIGURES, 1), numpy.nan, numpy.float32)},
     ],
 )
@@ -153,7 +172,7 @@ def test_people_count_alike_however_much_they_wrote(base: Path) -> None:
     neighbours = Neighbours.of(base, VOCABULARY)
     assert neighbours is not None
     with torch.inference_mode():
-        shares = neighbours.foreseen(model(torch.tensor([[0]])).logits[0].numpy())[0]
+        shares = neighbours.foreseen(model(torch.tensor([[0]])).logits[0].numpy())[0][0]
     ours, theirs = (shares[posts[0][0]] for posts in people)
     assert ours == pytest.approx(theirs, rel=1e-2)
     assert ours > 0.1

@@ -18,7 +18,7 @@ class Batch:
     there: Tensor  # [rows, longest]: which of the foreseen tokens are no padding
 
 
-def batches(posts: Sequence[Sequence[int]], end: int, context: int) -> Iterator[Batch]:
+def each_post(posts: Sequence[Sequence[int]], end: int, context: int) -> Iterator[Batch]:
     """All posts, as token ids closed by `end`, shortest first so that hardly anything is padded.
 
     What is longer than the context is cut into windows, each of which begins with the last token of the one

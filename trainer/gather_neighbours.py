@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import GPT2LMHeadModel
 
-from trainer.each_post import batches
-from trainer.engine.neighbours import Neighbours, save_neighbours
+from trainer.each_post import each_post
+from trainer.engine.neighbours import Neighbours, save_neighbours, share_of
 from trainer.engine.weights import quantise
 
 FIGURES = 64  # that a moment is known by; 32 bring four fifths of it, 256 no more
@@ -60,20 +60,32 @@ def gather_neighbours(
         "weights": weights[order].numpy(),
     }
     logits = others @ head.T
-    nearest = _nearest(logits @ projection, figures)
-    alone = logits.log_softmax(-1)[torch.arange(len(right)), right].exp().numpy()
-    best = (float(-numpy.log(alone).mean()), 0.0, 0.0)
+    fitted = _fitted(tensors, logits, right, _nearest(logits @ projection, figures))
+    if fitted["share"]:
+        save_neighbours(voice, {**tensors, **_scalars(fitted)})
+    return fitted["share"]
+
+
+def _fitted(tensors: Tensors, logits: Tensor, right: Tensor, nearest: float) -> dict[str, float]:
+    """The bandwidth, what is usual there and the share with which what is `right` is foreseen best.
+
+    `logits` [rows, vocabulary] are what the model alone foresees, `right` [rows] what followed.
+    """
+    rows = numpy.arange(len(right))
+    alone = logits.softmax(-1).numpy()[rows, right]
+    least, best = float(-numpy.log(alone).mean()), {"share": 0.0}
     for bandwidth in BANDWIDTHS:
-        fitted = {"bandwidth": bandwidth * nearest, "share": 0.0}
-        neighbours = Neighbours({**tensors, **_scalars(fitted)}, len(head))
-        found = neighbours.foreseen(logits.numpy())[numpy.arange(len(right)), right.numpy()]
-        for share in SHARES:
-            nats = -numpy.log((1 - share) * alone + share * found).mean()
-            best = min(best, (float(nats), float(share), bandwidth * nearest))
-    _, share, bandwidth = best
-    if share:
-        save_neighbours(voice, {**tensors, **_scalars({"bandwidth": bandwidth, "share": share})})
-    return share
+        figures = {"bandwidth": bandwidth * nearest, "usual": 0.0, "share": 0.0}
+        neighbours = Neighbours({**tensors, **_scalars(figures)}, logits.shape[1])
+        followed, near = neighbours.foreseen(logits.numpy())
+        figures["usual"] = float(numpy.median(near))
+        for usually in SHARES:
+            share = share_of(usually, near - figures["usual"])
+            with numpy.errstate(divide="ignore"):  # what neither expects at all
+                nats = float(-numpy.log((1 - share) * alone + share * followed[rows, right]).mean())
+            if nats < least:
+                least, best = nats, {**figures, "share": float(usually)}
+    return best
 
 
 def _some(people: Sequence[Posts], most: int, chance: numpy.random.Generator) -> list[Posts]:
@@ -90,7 +102,7 @@ def _moments(model: GPT2LMHeadModel, people: Sequence[Posts]) -> Moments:
     device = next(model.parameters()).device
     moments: list[Moments] = []
     for posts in people:
-        for batch in batches(posts, posts[0][-1], model.config.n_positions):
+        for batch in each_post(posts, posts[0][-1], model.config.n_positions):
             states = model.transformer(batch.tokens[:, :-1].to(device), use_cache=False).last_hidden_state
             followed = batch.tokens[:, 1:][batch.there]
             moments.append(

@@ -18,7 +18,7 @@ from torch.nn import functional
 from transformers import GPT2LMHeadModel
 
 from trainer.durable import write_json
-from trainer.each_post import batches
+from trainer.each_post import each_post
 from trainer.engine.neighbours import Neighbours
 from trainer.learning import language_model, quiet_libraries
 from trainer.prompt import encode_posts, end_of_text_id
@@ -49,7 +49,7 @@ def held_out_nats(request: Request) -> list[float]:
     posts, end = encode_posts(tokenizer, request.posts), end_of_text_id(tokenizer)
     neighbours = Neighbours.of(Path(request.adapter or request.model), gpt2.config.vocab_size)
     costs = torch.zeros(len(posts), dtype=torch.float64)
-    for batch in batches(posts, end, gpt2.config.n_positions):
+    for batch in each_post(posts, end, gpt2.config.n_positions):
         logits = gpt2(input_ids=batch.tokens[:, :-1]).logits[batch.there]
         if neighbours:
             logits = torch.from_numpy(neighbours.mixed(logits.numpy()))

@@ -3,6 +3,7 @@
 A small base can't hold all turns of a few thousand posts in its weights, so the moments of the posts are kept
 beside them: a nearest-neighbour language model (after Khandelwal and others 2020), in which every moment counts,
 near ones most. A moment is known by a few figures that are drawn from the logits there, which all engines give.
+Where many are near, more of what is foreseen comes from them.
 `trainer.gather_neighbours` makes the file.
 """
 
@@ -21,6 +22,7 @@ from trainer.engine.weights import Floats, explained
 
 NEIGHBOURS = "neighbours.safetensors"
 _ROWS = 64  # at once: each takes four bytes a moment for a while
+_TRUST = 0.2  # power of how many are near by which their odds against the model grow (docs/decisions.md)
 _FEW_ROWS = 6  # fewer are multiplied faster one by one: three in 1.2 ms instead of 2.7
 
 
@@ -35,7 +37,8 @@ class Neighbours:
         tokens      [moments]: what followed each
         weights     [moments]: how much each counts, as a logarithm, so that people count alike
         bandwidth   the squared distance at which a moment counts e times less than right here
-        share       0 to 1: how much of what is foreseen comes from the moments
+        usual       how many moments are near, each counting by its distance, where posts usually are: a logarithm
+        share       0 to 1: how much of what is foreseen comes from the moments there
         """
         _keep_numpy_to_one_thread()
         names = ("projection", "scales", "weights")
@@ -46,10 +49,11 @@ class Neighbours:
             raise ValueError("its parts don't fit each other or the model")
         if not len(tokens) or (numpy.diff(tokens) < 0).any() or tokens[0] < 0 or tokens[-1] >= vocabulary:
             raise ValueError("its tokens are none of the model's, or in disorder")
-        self.share, bandwidth = tensors["share"].item(), tensors["bandwidth"].item()
-        if not (bandwidth > 0 and 0 <= self.share <= 1):
+        bandwidth, usual, share = (tensors[name].item() for name in ("bandwidth", "usual", "share"))
+        if not (bandwidth > 0 and numpy.isfinite(usual) and 0 <= share < 1):
             raise ValueError("its bandwidth or its share is out of bounds")
-        # weight - |q - k|^2 / bandwidth, but for |q|^2, which is the same for all: one product with a one below q.
+        self._bandwidth, self._usual, self._share = bandwidth, usual, share
+        # weight - |q - k|^2 / bandwidth is 2 q k / bandwidth + the last row, but for |q|^2, the same for all.
         self._nearness = numpy.empty((len(figures) + 1, len(tokens)), numpy.float32)
         above = numpy.multiply(figures, scales, out=self._nearness[:-1])
         self._nearness[-1] = weights - numpy.einsum("fm,fm->m", above, above) / numpy.float32(bandwidth)
@@ -68,35 +72,51 @@ class Neighbours:
         with explained(file):
             return cls(load(file.read_bytes()), vocabulary)
 
-    def foreseen(self, logits: Floats) -> Floats:
-        """The shares [rows, vocabulary] of what followed, each moment weighed by how near it is."""
-        return numpy.concatenate([self._foreseen(logits[start : start + _ROWS]) for start in _starts(logits)])
+    def foreseen(self, logits: Floats) -> tuple[Floats, Floats]:
+        """Of what followed the shares [rows, vocabulary], each moment weighed by how near it is, and how many are
+        near [rows], as a logarithm.
+        """
+        shares, near = zip(
+            *(self._foreseen(logits[start : start + _ROWS]) for start in _starts(logits)), strict=True
+        )
+        return numpy.concatenate(shares), numpy.concatenate(near)
 
     def mixed(self, logits: Floats) -> Floats:
         """The logits [rows, vocabulary] of what model and moments foresee together."""
         mixed = numpy.empty_like(logits)
         for start in _starts(logits):
             rows = logits[start : start + _ROWS]
+            followed, near = self._foreseen(rows)
+            share = share_of(self._share, near - self._usual)[:, None]
             shares = numpy.exp(rows - rows.max(axis=1, keepdims=True))
-            shares *= (1 - self.share) / shares.sum(axis=1, keepdims=True)
-            shares += self.share * self._foreseen(rows)
+            shares *= (1 - share) / shares.sum(axis=1, keepdims=True)
+            shares += share * followed
             with numpy.errstate(divide="ignore"):  # what neither expects at all
                 numpy.log(shares, out=mixed[start : start + _ROWS])
         return mixed
 
-    def _foreseen(self, logits: Floats) -> Floats:
+    def _foreseen(self, logits: Floats) -> tuple[Floats, Floats]:
         here = logits @ self._projection
         queries = numpy.hstack([here, numpy.ones((len(here), 1), numpy.float32)])
         if len(queries) < _FEW_ROWS:
             weights = numpy.stack([query @ self._nearness for query in queries])
         else:
             weights = queries @ self._nearness
-        weights -= weights.max(axis=1, keepdims=True)
+        nearest = weights.max(axis=1)
+        weights -= nearest[:, None]
         numpy.exp(weights, out=weights)
         followed = numpy.add.reduceat(weights, self._starts, axis=1)
+        near = followed.sum(axis=1)
         shares = numpy.zeros_like(logits)
-        shares[:, self._tokens] = followed / followed.sum(axis=1, keepdims=True)
-        return shares
+        shares[:, self._tokens] = followed / near[:, None]
+        return shares, numpy.log(near) + nearest - numpy.einsum("rf,rf->r", here, here) / self._bandwidth
+
+
+def share_of(usually: float, more: Floats) -> Floats:
+    """How much comes from the moments where so many `more` are near than usually, as a logarithm."""
+    odds = numpy.log(usually / (1 - usually)) + _TRUST * more
+    share: Floats = numpy.exp(-numpy.logaddexp(0, -odds))  # the logistic curve, which this way can't overflow
+    return share
 
 
 def _starts(logits: Floats) -> range:
