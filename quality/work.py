@@ -114,7 +114,7 @@ class VoiceWork:
         """The product's own, but for the seed."""
         strange = strange_to(terms.base, [person.learn for person in self.people])
         recipe = replace(Recipe.for_base(terms.base.parameters, strange=any(strange)), seed=seed)
-        return replace(recipe, epochs=1, evaluations_per_epoch=1) if terms.quick else recipe
+        return replace(recipe, epochs=1, far_steps=0, evaluations_per_epoch=1) if terms.quick else recipe
 
     def _folder(self, terms: Terms, recipe: Recipe) -> Path:
         handles = [person.handle for person in self.people]

@@ -88,6 +88,15 @@ def test_small_bases_are_tuned_whole_and_large_ones_with_adapters() -> None:
     assert (small.method, small.optimizer) == ("full", "muon")
     assert (large.method, large.optimizer) == ("lora", "adamw")
     assert (small.epochs, small.batch) == (2, 16)
+    assert [small.steps(blocks, bits_per_byte=1.99) for blocks in (10, 300, 2000)] == [30, 38, 250]
+    assert [small.steps(blocks, bits_per_byte=2.0) for blocks in (10, 300, 500, 600, 2000)] == [
+        30,
+        75,
+        125,
+        128,
+        250,
+    ]
+    assert large.steps(300, bits_per_byte=8.0) == 300
     assert Recipe.for_base(6_900_000, strange=True) == replace(small, epochs=4, batch=4)
     assert Recipe.for_base(124_000_000, strange=True) == large
     reference = Recipe.for_base(124_000_000, "reference")
@@ -106,6 +115,9 @@ def test_a_voice_is_keyed_by_corpora_base_and_recipe() -> None:
         voice_key({"a": "1", "b": "2"}, "base", Recipe(seed=1)),
     ]
     assert len({key, *others}) == 5
+    assert (
+        key == "a65d113775666bfa"
+    )  # also once recipes say more: a voice is not made again for what it makes no use of
     assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
 
 

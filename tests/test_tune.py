@@ -136,6 +136,18 @@ def test_few_posts_are_gone_through_until_there_were_enough_steps(base: Path, tm
     assert len(record.history) - len(usual) in (0, 1)  # no more looks for more steps, but for the last
 
 
+def test_posts_far_from_what_the_base_read_are_gone_through_more_often(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Progress] = []
+    recipe = dataclasses.replace(RECIPE, epochs=1, far_epochs=2, far_steps=1000)
+    tune(write_job(tmp_path / "far", base, recipe), seen.append)  # a base that was never trained finds all far
+    far = seen[-1].step
+    monkeypatch.setattr("trainer.recipe.FAR", 100.0)
+    tune(write_job(tmp_path / "near", base, recipe), seen.append)
+    assert far == pytest.approx(2 * seen[-1].step, abs=1)
+
+
 def test_a_loss_that_is_no_number_ends_in_words(base: Path, tmp_path: Path) -> None:
     recipe = dataclasses.replace(RECIPE, learning_rate=math.inf, warmup_share=0.0)
     with pytest.raises(RunFailedError, match="stopped being a number"):

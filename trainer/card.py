@@ -230,7 +230,8 @@ def _method(recipe: Recipe) -> str:
 
 
 def _epochs(recipe: Recipe) -> int | str:
-    return f"{recipe.epochs}, or {recipe.least_steps} steps if longer" if recipe.least_steps else recipe.epochs
+    epochs = max(recipe.epochs, recipe.far_epochs)
+    return f"{epochs}, or {recipe.least_steps} steps if longer" if recipe.least_steps else epochs
 
 
 def _optimizer(recipe: Recipe) -> str:

@@ -14,7 +14,13 @@ Optimizer = Literal["adamw", "muon"]  # muon: for the hidden matrices, AdamW for
 # 0.5 nats of held-out loss above full tuning, no faster (docs/decisions.md).
 SMALL_BASE = 40_000_000
 
+# Bits a byte that the untuned base takes for the posts held out, from which on they are far from what it has read.
+FAR = 2.0
+
 _FORMER = frozenset({"topics_share"})  # no longer of a recipe
+_LATER = frozenset(
+    {"neighbours", "far_epochs", "far_steps"}
+)  # came after voices had been made, which knew none of them
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,8 @@ class Recipe:
     profile: Profile = "default"
     method: Method = "full"
     epochs: int = 4
+    far_epochs: int = 0  # instead of them, where the posts are FAR from what the base has read,
+    far_steps: int = 0  # but no more than so many steps for that
     block_size: int = 256  # tokens
     batch: int = 4  # blocks a step
     least_steps: int = 0  # few posts are gone through more often, until there were so many steps
@@ -59,10 +67,13 @@ class Recipe:
                 patience=1000,
             )
         if parameters < SMALL_BASE:
-            # Large batches and twice through: the more the base knows, the sooner posts are known by heart. A
-            # language that it doesn't know wants many steps (docs/decisions.md).
+            # Large batches and twice through: the more the base knows, the sooner posts are known by heart. Where
+            # it knows little there is more to learn, and a language that it doesn't know wants many steps
+            # (docs/decisions.md).
             return cls(
                 epochs=4 if strange else 2,
+                far_epochs=4,
+                far_steps=128,
                 batch=4 if strange else 16,
                 least_steps=30,
                 optimizer="muon",
@@ -80,6 +91,11 @@ class Recipe:
         """
         return cls(**{name: value for name, value in values.items() if name not in _FORMER})
 
+    def steps(self, blocks: int, bits_per_byte: float) -> int:
+        """Of a tuning on so many blocks, which cost the untuned base so many bits a byte."""
+        near, far = (-(-blocks * epochs // self.batch) for epochs in (self.epochs, self.far_epochs))
+        return max(near, self.least_steps, min(far, self.far_steps) if bits_per_byte >= FAR else 0)
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -87,7 +103,9 @@ class Recipe:
 def voice_key(corpora: dict[str, str], base: str, recipe: Recipe) -> str:
     """Digest of (sorted corpora, base, recipe): the same wish gives the same key, so it is trained once.
 
-    `corpora` maps each handle to its corpus digest; `base` is the base's own digest or id.
+    `corpora` maps each handle to its corpus digest; `base` is the base's own digest or id. A recipe that makes no
+    use of what came later keeps the key it had.
     """
-    wish = json.dumps([sorted(corpora.items()), base, recipe.to_json()], sort_keys=True)
+    shaping = {name: value for name, value in recipe.to_json().items() if value or name not in _LATER}
+    wish = json.dumps([sorted(corpora.items()), base, shaping], sort_keys=True)
     return hashlib.sha256(wish.encode()).hexdigest()[:16]

@@ -94,7 +94,7 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
     def epoch(number: int) -> Blocks:
         return epoch_blocks(learn, context, end, seed=recipe.seed, epoch=number)
 
-    steps = max(-(-len(epoch(0)[0]) * recipe.epochs // recipe.batch), recipe.least_steps)
+    steps = recipe.steps(len(epoch(0)[0]), _bits_per_byte(state.before, job, held_out))
     following = batches(epoch, recipe.batch, state.step)
     evaluate_every = max(1, steps // (recipe.epochs * recipe.evaluations_per_epoch))
     last_checkpoint = time.monotonic()
@@ -235,6 +235,12 @@ def save_voice(
     shutil.rmtree(folder / "voice", ignore_errors=True)  # left by an attempt whose trainer was killed
     os.replace(voice, folder / "voice")
     return record
+
+
+def _bits_per_byte(nats_per_token: float, job: Job, held_out: Sequence[Posts]) -> float:
+    tokens = sum(len(post) for posts in held_out for post in posts)
+    size = sum(len(post.encode("utf-8", "replace")) + 1 for corpus in job.corpora for post in corpus.held_out)
+    return nats_per_token / math.log(2) * tokens / max(1, size)
 
 
 def _no_number(step: int) -> RunFailedError:
