@@ -91,10 +91,16 @@ class Recipe:
         """
         return cls(**{name: value for name, value in values.items() if name not in _FORMER})
 
-    def steps(self, blocks: int, bits_per_byte: float) -> int:
-        """Of a tuning on so many blocks, which cost the untuned base so many bits a byte."""
+    def pace(self, blocks: int, bits_per_byte: float) -> tuple[int, int]:
+        """Of a tuning on so many blocks, which cost the untuned base so many bits a byte: the steps, and how many
+        of them lie between two evaluations.
+        """
         near, far = (-(-blocks * epochs // self.batch) for epochs in (self.epochs, self.far_epochs))
-        return max(near, self.least_steps, min(far, self.far_steps) if bits_per_byte >= FAR else 0)
+        steps, epochs = max(near, self.least_steps), self.epochs
+        longer = min(far, self.far_steps) if bits_per_byte >= FAR else 0
+        if longer > steps:
+            steps, epochs = longer, self.far_epochs
+        return steps, max(1, steps // (epochs * self.evaluations_per_epoch))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

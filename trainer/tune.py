@@ -94,9 +94,8 @@ def tune(folder: Path, report: Report) -> VoiceRecord:
     def epoch(number: int) -> Blocks:
         return epoch_blocks(learn, context, end, seed=recipe.seed, epoch=number)
 
-    steps = recipe.steps(len(epoch(0)[0]), _bits_per_byte(state.before, job, held_out))
+    steps, evaluate_every = recipe.pace(len(epoch(0)[0]), _bits_per_byte(state.before, job, held_out))
     following = batches(epoch, recipe.batch, state.step)
-    evaluate_every = max(1, steps // (recipe.epochs * recipe.evaluations_per_epoch))
     last_checkpoint = time.monotonic()
 
     while state.step < steps and state.evaluations_since_best < recipe.patience:
