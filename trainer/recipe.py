@@ -18,9 +18,8 @@ SMALL_BASE = 40_000_000
 FAR = 2.0
 
 _FORMER = frozenset({"topics_share"})  # no longer of a recipe
-_LATER = frozenset(
-    {"neighbours", "far_epochs", "far_steps"}
-)  # came after voices had been made, which knew none of them
+# What recipes did not say when the first voices were made: see `voice_key`.
+_LATER = frozenset({"neighbours", "far_epochs", "far_steps"})
 
 
 @dataclass(frozen=True)
