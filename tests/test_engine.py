@@ -140,12 +140,13 @@ def expected_shares(voice: Voice, opening: str, sampling: Sampling) -> dict[Cont
 
 def mixed_by_plain_arithmetic(kept: dict[str, torch.Tensor], logits: torch.Tensor) -> torch.Tensor:
     """As `Neighbours` says it, moment by moment."""
-    shares = logits.softmax(-1) * (1 - kept["share"])
     places = (kept["figures"] * kept["scales"]).T
     distances = (logits @ kept["projection"] - places).square().sum(-1)
-    weights = (kept["weights"] - distances / kept["bandwidth"]).softmax(-1)
-    for token, weight in zip(kept["tokens"].tolist(), weights, strict=True):
-        shares[0, token] += kept["share"].item() * weight
+    nearness = kept["weights"] - distances / kept["bandwidth"]
+    share = torch.sigmoid(kept["share"].logit() + 0.2 * (nearness.logsumexp(-1) - kept["usual"])).item()
+    shares = logits.softmax(-1) * (1 - share)
+    for token, weight in zip(kept["tokens"].tolist(), nearness.softmax(-1), strict=True):
+        shares[0, token] += share * weight
     return shares.log()
 
 

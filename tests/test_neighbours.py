@@ -61,6 +61,7 @@ def test_each_moment_counts_by_its_distance() -> None:
     odds = (many / numpy.exp(-2.5)) ** 0.2 / 3  # a quarter where as many are near as usually
     mixed = (shares_of(logits) + odds * expected) / (1 + odds)
     assert shares_of(neighbours.mixed(logits)) == pytest.approx(mixed, abs=1e-5)
+    assert share_of(0.25, near).dtype == near.dtype == followed.dtype == numpy.float32  # twice as fast as float64
 
 
 def test_the_more_moments_are_near_the_more_comes_from_them() -> None:

@@ -230,8 +230,10 @@ def _method(recipe: Recipe) -> str:
 
 
 def _epochs(recipe: Recipe) -> int | str:
-    epochs = max(recipe.epochs, recipe.far_epochs)
-    return f"{epochs}, or {recipe.least_steps} steps if longer" if recipe.least_steps else epochs
+    if not recipe.least_steps:
+        return recipe.epochs
+    far = f" ({recipe.far_epochs} where the base knew little of such posts)" if recipe.far_steps else ""
+    return f"{recipe.epochs}{far}, or {recipe.least_steps} steps if longer"
 
 
 def _optimizer(recipe: Recipe) -> str:

@@ -73,18 +73,19 @@ def _fitted(tensors: Tensors, logits: Tensor, right: Tensor, nearest: float) -> 
     """
     rows = numpy.arange(len(right))
     alone = logits.softmax(-1).numpy()[rows, right]
-    least, best = float(-numpy.log(alone).mean()), {"share": 0.0}
+    with numpy.errstate(divide="ignore"):  # what was not expected at all
+        least, best = float(-numpy.log(alone).mean()), {"share": 0.0}
     for bandwidth in BANDWIDTHS:
-        figures = {"bandwidth": bandwidth * nearest, "usual": 0.0, "share": 0.0}
-        neighbours = Neighbours({**tensors, **_scalars(figures)}, logits.shape[1])
+        scalars = {"bandwidth": bandwidth * nearest, "usual": 0.0, "share": 0.5}
+        neighbours = Neighbours({**tensors, **_scalars(scalars)}, logits.shape[1])
         followed, near = neighbours.foreseen(logits.numpy())
-        figures["usual"] = float(numpy.median(near))
+        scalars["usual"] = float(numpy.median(near))
         for usually in SHARES:
-            share = share_of(usually, near - figures["usual"])
-            with numpy.errstate(divide="ignore"):  # what neither expects at all
+            share = share_of(usually, near - scalars["usual"])
+            with numpy.errstate(divide="ignore"):
                 nats = float(-numpy.log((1 - share) * alone + share * followed[rows, right]).mean())
             if nats < least:
-                least, best = nats, {**figures, "share": float(usually)}
+                least, best = nats, {**scalars, "share": float(usually)}
     return best
 
 

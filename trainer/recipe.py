@@ -14,12 +14,12 @@ Optimizer = Literal["adamw", "muon"]  # muon: for the hidden matrices, AdamW for
 # 0.5 nats of held-out loss above full tuning, no faster (docs/decisions.md).
 SMALL_BASE = 40_000_000
 
-# Bits a byte that the untuned base takes for the posts held out, from which on they are far from what it has read.
+# Bits a byte that the untuned base takes for the posts held out, in packed blocks, from which on they are far from
+# what it has read.
 FAR = 2.0
 
 _FORMER = frozenset({"topics_share"})  # no longer of a recipe
-# What recipes did not say when the first voices were made: see `voice_key`.
-_LATER = frozenset({"neighbours", "far_epochs", "far_steps"})
+_LATER = {"neighbours": False, "far_epochs": 0, "far_steps": 0}  # not in keys where it says this: see `voice_key`
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Recipe:
     profile: Profile = "default"
     method: Method = "full"
     epochs: int = 4
-    far_epochs: int = 0  # instead of them, where the posts are FAR from what the base has read,
-    far_steps: int = 0  # but no more than so many steps for that
+    far_epochs: int = 0  # instead of them, where the posts are FAR from what the base has read: until then,
+    far_steps: int = 0  # or until there were so many steps, if that is sooner
     block_size: int = 256  # tokens
     batch: int = 4  # blocks a step
     least_steps: int = 0  # few posts are gone through more often, until there were so many steps
@@ -71,8 +71,8 @@ class Recipe:
             # (docs/decisions.md).
             return cls(
                 epochs=4 if strange else 2,
-                far_epochs=4,
-                far_steps=128,
+                far_epochs=0 if strange else 4,
+                far_steps=0 if strange else 128,
                 batch=4 if strange else 16,
                 least_steps=30,
                 optimizer="muon",
@@ -95,11 +95,11 @@ class Recipe:
         of them lie between two evaluations.
         """
         near, far = (-(-blocks * epochs // self.batch) for epochs in (self.epochs, self.far_epochs))
-        steps, epochs = max(near, self.least_steps), self.epochs
-        longer = min(far, self.far_steps) if bits_per_byte >= FAR else 0
-        if longer > steps:
-            steps, epochs = longer, self.far_epochs
-        return steps, max(1, steps // (epochs * self.evaluations_per_epoch))
+        steps, epochs = max(near, self.least_steps), float(self.epochs)
+        if bits_per_byte >= FAR and min(far, self.far_steps) > steps:
+            steps = min(far, self.far_steps)
+            epochs = steps * self.batch / blocks
+        return steps, max(1, int(steps / (epochs * self.evaluations_per_epoch)))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -109,8 +109,10 @@ def voice_key(corpora: dict[str, str], base: str, recipe: Recipe) -> str:
     """Digest of (sorted corpora, base, recipe): the same wish gives the same key, so it is trained once.
 
     `corpora` maps each handle to its corpus digest; `base` is the base's own digest or id. A recipe that makes no
-    use of what came later keeps the key it had.
+    use of what came later has the key that it had before.
     """
-    shaping = {name: value for name, value in recipe.to_json().items() if value or name not in _LATER}
+    shaping = {
+        name: value for name, value in recipe.to_json().items() if name not in _LATER or value != _LATER[name]
+    }
     wish = json.dumps([sorted(corpora.items()), base, shaping], sort_keys=True)
     return hashlib.sha256(wish.encode()).hexdigest()[:16]

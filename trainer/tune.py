@@ -237,9 +237,12 @@ def save_voice(
 
 
 def _bits_per_byte(nats_per_token: float, job: Job, held_out: Sequence[Posts]) -> float:
-    tokens = sum(len(post) for posts in held_out for post in posts)
-    size = sum(len(post.encode("utf-8", "replace")) + 1 for corpus in job.corpora for post in corpus.held_out)
-    return nats_per_token / math.log(2) * tokens / max(1, size)
+    """Of posts whose people count alike, as in the loss."""
+    tokens = size = 0.0
+    for corpus, posts in zip(job.corpora, held_out, strict=True):
+        tokens += sum(map(len, posts)) / len(posts)
+        size += sum(len(post.encode("utf-8", "replace")) + 1 for post in corpus.held_out) / len(posts)
+    return nats_per_token / math.log(2) * tokens / size
 
 
 def _no_number(step: int) -> RunFailedError:

@@ -53,7 +53,7 @@ class VoiceRecord:
     tracked: dict[str, str] = field(default_factory=dict)  # where its tracked runs are: "preprocess", "train"
     takes_topics: bool = False  # whether its base has learned to write about words that stand before a post
     tokens_per_character: float = 0.0  # of its posts, by its base's tokenizer; 0 where that was not recorded
-    neighbours_share: float = 0.0  # of what it says: how much comes from its neighbours; 0 where it has none
+    neighbours_share: float = 0.0  # of what it says: how much usually comes from its neighbours; 0: it has none
     quality: dict[str, float] = field(
         default_factory=dict
     )  # by trainer.quality's keys; empty before `mynah evaluate`

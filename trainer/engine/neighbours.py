@@ -7,6 +7,7 @@ Where many are near, more of what is foreseen comes from them.
 `trainer.gather_neighbours` makes the file.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -50,7 +51,7 @@ class Neighbours:
         if not len(tokens) or (numpy.diff(tokens) < 0).any() or tokens[0] < 0 or tokens[-1] >= vocabulary:
             raise ValueError("its tokens are none of the model's, or in disorder")
         bandwidth, usual, share = (tensors[name].item() for name in ("bandwidth", "usual", "share"))
-        if not (bandwidth > 0 and numpy.isfinite(usual) and 0 <= share < 1):
+        if not (bandwidth > 0 and math.isfinite(usual) and 0 < share < 1):
             raise ValueError("its bandwidth or its share is out of bounds")
         self._bandwidth, self._usual, self._share = bandwidth, usual, share
         # weight - |q - k|^2 / bandwidth is 2 q k / bandwidth + the last row, but for |q|^2, the same for all.
@@ -105,16 +106,16 @@ class Neighbours:
         nearest = weights.max(axis=1)
         weights -= nearest[:, None]
         numpy.exp(weights, out=weights)
-        followed = numpy.add.reduceat(weights, self._starts, axis=1)
-        near = followed.sum(axis=1)
+        sums = numpy.add.reduceat(weights, self._starts, axis=1)
+        total = sums.sum(axis=1)
         shares = numpy.zeros_like(logits)
-        shares[:, self._tokens] = followed / near[:, None]
-        return shares, numpy.log(near) + nearest - numpy.einsum("rf,rf->r", here, here) / self._bandwidth
+        shares[:, self._tokens] = sums / total[:, None]
+        return shares, numpy.log(total) + nearest - numpy.einsum("rf,rf->r", here, here) / self._bandwidth
 
 
 def share_of(usually: float, more: Floats) -> Floats:
     """How much comes from the moments where so many `more` are near than usually, as a logarithm."""
-    odds = numpy.log(usually / (1 - usually)) + _TRUST * more
+    odds = math.log(usually / (1 - usually)) + _TRUST * more
     share: Floats = numpy.exp(-numpy.logaddexp(0, -odds))  # the logistic curve, which this way can't overflow
     return share
 
