@@ -44,6 +44,8 @@ POSTS = [
     "Filed: a complaint about the stairs.",
     "fog fog fog, and a lamp!",
 ]
+# Like them, but none the same: else every moment that is not just one of theirs would count as far from all.
+OTHER_POSTS = ["Filed: the lamp is a thick fog.", "The stairs and the fog, lit.", "a lamp! a complaint!"]
 SAMPLING = Sampling(max_tokens=12)
 SAMPLES = 2000
 
@@ -101,8 +103,9 @@ def speaker(engine: Engine, voice: Voice) -> Speaker:
 
 def remembering(voice: Voice) -> Voice:
     """The voice, with neighbours of some posts that its weights know nothing of."""
-    posts = encode_posts(Tokenizer.from_file(str(voice.folder / "tokenizer.json")), POSTS)
-    assert gather_neighbours(voice.folder, transformers_model(voice), [posts[:2], posts[2:]], [posts], seed=0)
+    tokenizer = Tokenizer.from_file(str(voice.folder / "tokenizer.json"))
+    posts, others = (encode_posts(tokenizer, some) for some in (POSTS, OTHER_POSTS))
+    assert gather_neighbours(voice.folder, transformers_model(voice), [posts[:2], posts[2:]], [others], seed=0)
     return voice
 
 
