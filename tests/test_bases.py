@@ -110,9 +110,8 @@ def test_a_voice_is_keyed_by_corpora_base_and_recipe() -> None:
         voice_key({"a": "1", "b": "2"}, "base", Recipe(seed=1)),
     ]
     assert len({key, *others}) == 5
-    assert (
-        key == "a65d113775666bfa"
-    )  # also once recipes say more: a voice is not made again for what it makes no use of
+    # Also once recipes say more: a voice is not made again for what it makes no use of.
+    assert key == "a65d113775666bfa"
     assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
 
 

@@ -18,9 +18,8 @@ from trainer.engine.neighbours import Neighbours, save_neighbours, share_of
 from trainer.engine.weights import quantise
 
 FIGURES = 64  # that a moment is known by; 32 bring four fifths of it, 256 no more
-MOST_MOMENTS = (
-    131_072  # about; some 4,000 posts, 36 MB of memory and 12 on the disk. Of more, some are taken by chance
-)
+# About: some 4,000 posts, 36 MB of memory and 12 on the disk. Of more, some are taken by chance.
+MOST_MOMENTS = 131_072
 FITTED_ON = 2000  # moments of the posts held out, by chance
 BANDWIDTHS = (0.35, 0.5, 0.7, 1.0)  # in squared distances to the nearest moment, the median of those held out
 SHARES = numpy.arange(0.05, 0.55, 0.05)
@@ -106,11 +105,10 @@ def _moments(model: GPT2LMHeadModel, people: Sequence[Posts]) -> Moments:
         for batch in each_post(posts, posts[0][-1], model.config.n_positions):
             states = model.transformer(batch.tokens[:, :-1].to(device), use_cache=False).last_hidden_state
             followed = batch.tokens[:, 1:][batch.there]
-            moments.append(
-                (states.float().cpu()[batch.there], followed, torch.full(followed.shape, -math.log(len(posts))))
-            )
-    hidden, tokens, weights = (torch.cat(parts) for parts in zip(*moments, strict=True))
-    return hidden, tokens, weights
+            weights = torch.full(followed.shape, -math.log(len(posts)))
+            moments.append((states.float().cpu()[batch.there], followed, weights))
+    hidden, tokens, counts = (torch.cat(parts) for parts in zip(*moments, strict=True))
+    return hidden, tokens, counts
 
 
 def _projection(hidden: Tensor, head: Tensor) -> Tensor:
